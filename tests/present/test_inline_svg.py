@@ -48,7 +48,7 @@ def test_each_bar_names_its_row_and_its_length():
     axis.barh([0, 1], [3, 0], label=HOSTILE)
     axis.barh([0, 1], [5, 2], left=[3, 0], label="nginx")
     axis.set_yticks([0, 1], ["/health", "/jobs"])
-    style.linear_seconds(axis, 10, "x")
+    style.linear_seconds(axis, 10, "en", "x")
     found = ElementTree.fromstring(style.finish(figure, "time", "").page_data()["svg"])
     titles = [each.text for each in found.iter("{http://www.w3.org/2000/svg}title")]
     assert titles == [f"/health, {HOSTILE}, 3 s", "/health, nginx, 5 s", "/jobs, nginx, 2 s"]

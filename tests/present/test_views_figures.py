@@ -323,7 +323,7 @@ def test_a_log_without_durations_shows_when_requests_failed(drawn):
         observations(join_requests(conform("access_log", log), empty("edge_log")), empty("probes"))
     )
     picture = plot_health_timeline(frame, side_tables(), SPAN, ["/api/health"])
-    assert "Nginx: 60 requests, no times" in picture.words
+    assert "Nginx: 60 requests, no durations" in picture.words
     assert {"others", "affected", "failed", "requests"} <= set(picture.words)
     panel = next(axis for axis in drawn[0].axes if axis.get_ylabel() == "requests")
     bars = [bar for bar in panel.patches if bar.get_facecolor()[:3] == to_rgb(style.RED) and bar.get_height()]

@@ -65,7 +65,7 @@ def test_a_low_panel_of_seconds_leaves_its_numbers_apart(top_s):
     figure, axes = style.new_figure([0.74] * 12, share_x=True)
     for axis in axes:
         style.title(axis, "duration of a run, average")
-        style.linear_seconds(axis, top_s)
+        style.linear_seconds(axis, top_s, "en")
     axes[-1].set_xlabel("time")
     style.key(figure, [Line2D([], [], label=f"queue {number}") for number in range(6)])
     style.finish(figure, "seconds", "")

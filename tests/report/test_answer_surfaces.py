@@ -85,11 +85,11 @@ def test_every_surface_begins_with_the_same_answer(cases, name, language, tmp_pa
     for surface, text in surfaces(page, question, language, folder, monkeypatch).items():
         words, at = plain(text), 0
         facts = [f"{found}: {value}" for found, value in answer.facts]
-        facts = [value for _, value in answer.facts] if surface in ("page", "index") else facts
+        facts = [value for _, value in answer.facts] if surface == "page" else facts
         steps = answer.now
         if surface == "index":  # figures that are zero or unknown, and the steps, are on the page
             steps = ()
-            facts = [value for value in facts if value not in ("0", label("count-unknown", language))]
+            facts = [value for _, value in answer.known if value != "0"]
         for part in (answer.headline, *facts, answer.cause, *steps):
             # An agent knows the case by its name alone.
             named = part.replace(str(cases / name), name) if surface == "mcp" else part

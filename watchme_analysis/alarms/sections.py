@@ -291,12 +291,18 @@ _BY_TIME = ["minutes_after_start", "times_raised"]
 
 
 def alarm_advice(
-    frame: pd.DataFrame, start: datetime | None, affected: Iterable[Pipeline], dead_letters: int, zone: tzinfo
+    frame: pd.DataFrame,
+    start: datetime | None,
+    affected: Iterable[Pipeline],
+    dead_letters: int,
+    zone: tzinfo,
+    noticed: datetime | None = None,
 ) -> tuple[str, ...]:
     """Return sentences that recommend the alarm to create first.
 
-    ``frame`` is that of ``trials.backtest_frame``, ``start`` that of the incident, None without one. Of the
-    messages that the incident moved to the DLQs of ``affected``, those until the alarm fired are counted.
+    ``frame`` is that of ``trials.backtest_frame``, ``start`` that of the incident, None without one, and
+    ``noticed`` the time at which people noticed. Of the messages that the incident moved to the DLQs of
+    ``affected``, those until the alarm fired are counted.
     """
     useful = frame[frame["minutes_after_start"].notna() & (frame["false_a_week"] == 0)]
     if not len(useful):
@@ -311,10 +317,13 @@ def alarm_advice(
         return (note("alarms-first-vain", alarms=names) if len(vain) else note("alarms-first-quiet"),)
     calm = useful[useful["times_raised"] < FLAPS]
     best = (calm if len(calm) else useful).sort_values(_BY_TIME, kind="stable").iloc[0]
+    lead_s = 0.0 if noticed is None else (noticed - best["first"]).total_seconds()
     said = [
         note(
             "alarms-first-best",
             **_named(best),
+            noticed=Choice("later" if lead_s > 0 else "unknown"),
+            lead=Duration(max(lead_s, 0.0)),
             calm=Choice("calm" if len(calm) else "repeated"),
             time=Resource(format_time(best["first"], zone, seconds=False)),
         )

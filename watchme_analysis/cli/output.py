@@ -6,9 +6,7 @@ print. Commands that make a plan, an archive or a record write that (:func:`file
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +166,6 @@ def output_of(options: dict[str, Any], default: str = TABLE) -> Output:
 
 
 def check_folder(file: Path | None) -> None:
-    """Raise an error if a file has no folder, before a command changes what the file should record."""
-    if file is not None and not file.absolute().parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+    """Create the folder of a file, before a command changes what the file should record."""
+    if file is not None:
+        file.absolute().parent.mkdir(parents=True, exist_ok=True)

@@ -164,8 +164,9 @@ class AlarmPage(Page):
         """Return sentences on the alarm to create first."""
         found, tests = self.diagnosis, self._tests
         dead = found.extra.get("dead_letters_of_incident") or 0
+        noticed = None if tests.detection is None else tests.detection.at
         first = alarm_advice(
-            tests.frame(tests.proposed_results), self._start, tests.affected, dead, self.zone
+            tests.frame(tests.proposed_results), self._start, tests.affected, dead, self.zone, noticed
         )
         said = (*first, *spared_by_a_check(found, self.zone))
         view = TextView(tuple(render(each, self.language) for each in said))

@@ -37,7 +37,7 @@ from watchme_analysis.queues.redrive_list import FILE, messages_to_redrive
 from watchme_analysis.queues.work_items import unit_of, work_item_settings, work_items
 from watchme_analysis.text.formats import MISSING
 from watchme_analysis.text.message import Duration, Translated
-from watchme_analysis.text.render import duration_label
+from watchme_analysis.text.render import duration_label, render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,13 +159,17 @@ class BacklogPage(Page):
     def strip(self) -> FigureView | None:
         """Return a small timeline of what the reasons of the diagnosis are about."""
         queries = [reason.sql or "" for reason in self.diagnosis.reasons]
-        return self._plot_timeline(chosen_panels(self._series, queries), "strip")
+        panels = chosen_panels(self._series, queries)
+        return self._noted(self._plot_timeline(panels, "strip"), self._marks)
+
+    @cached_property
+    def _marks(self) -> tuple[Mark, ...]:
+        rows = self._changes.itertuples()
+        words = ((row, render(row.description, self.language)) for row in rows)
+        return tuple(Mark(row.time.to_pydatetime(), f"{row.resource or ''}: {said}") for row, said in words)
 
     def _plot_timeline(self, panels: Sequence[Panel], name: str = "timeline") -> FigureView:
-        marks = tuple(
-            Mark(row.time.to_pydatetime(), str(row.event_name)) for row in self._changes.itertuples()
-        )
-        return plot_backlog_timeline(self._series, self.span(marks), self.affected, panels, name)
+        return plot_backlog_timeline(self._series, self.span(self._marks), self.affected, panels, name)
 
     @section
     def changes(self) -> Section:

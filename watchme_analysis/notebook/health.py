@@ -139,7 +139,8 @@ class HealthPage(Page):
         """Return a small timeline of what the reasons of the diagnosis are about."""
         reasons = ((reason.table, reason.sql or "") for reason in self.diagnosis.reasons)
         metrics = self.investigation.table("host_metrics")
-        return self._plot_timeline(chosen_panels(self.context.observed, metrics, reasons), "strip")
+        panels = chosen_panels(self.context.observed, metrics, reasons)
+        return self._noted(self._plot_timeline(panels, "strip"), self.marks)
 
     def _plot_timeline(self, only: Collection[str] = (), name: str = "timeline") -> FigureView:
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}

@@ -33,7 +33,7 @@ from watchme_analysis.present.display import (
 from watchme_analysis.present.finding import VerdictView, conclusion, findings_view, next_evidence
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.present.style import AxisSpan, Mark, drawn_language, mark_letter
-from watchme_analysis.redact import described
+from watchme_analysis.redact import described, shortened
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, causes_of, investigate
 from watchme_analysis.stats.gaps import silent_intervals
@@ -73,6 +73,8 @@ class PageParameters(TypedDict, total=False):
 
 
 _NUMBERS = ("max_usd", "replications", "seed")
+# Changes that are described below a strip, and characters of each.
+_MOST_NOTES, _LONGEST_NOTE = 4, 90
 # Parameters of a pull, which a case does not need.
 _OF_A_PULL = ("system", "profile", "region")
 # First line of the cell that papermill adds for the parameters that it is given.
@@ -366,6 +368,22 @@ class Page:
     def strip(self) -> FigureView | None:
         """Return a small timeline of what the reasons of the diagnosis are about; None without one."""
         return None
+
+    def _noted(self, strip: FigureView, marks: tuple[Mark, ...]) -> FigureView:
+        """Return a strip with a note for each of the first changes on it: letter, time and what changed."""
+        shown = self.span(marks).marks
+        days = {self._local(bound).date() for bound in (self.window.start, self.window.end)}
+        form = "%H:%M:%S" if len(days) == 1 else "%m-%d %H:%M"
+        notes = []
+        for place, mark in enumerate(shown[:_MOST_NOTES]):
+            said = shortened(mark.label, _LONGEST_NOTE, "…")
+            notes.append(f"{mark_letter(place)} {self._local(mark.time):{form}} {said}")
+        if len(shown) > _MOST_NOTES:
+            notes.append(self._label("strip-more-changes", changes=len(shown) - _MOST_NOTES))
+        return replace(strip, notes=tuple(notes))
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.zone)
 
     @section
     def conclusion(self) -> Section:

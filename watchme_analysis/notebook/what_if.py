@@ -14,7 +14,7 @@ from watchme_analysis.notebook.page import Page, records
 from watchme_analysis.notebook.section import Section, section
 from watchme_analysis.present.display import TextView
 from watchme_analysis.services.what_if import what_if_model
-from watchme_analysis.simulation.advice import advice, configured, doubts, warnings
+from watchme_analysis.simulation.advice import advice, best_measure, configured, doubts, warnings
 from watchme_analysis.simulation.figures import (
     agreement_table,
     measures_table,
@@ -76,11 +76,11 @@ class WhatIfPage(Page):
 
     @section
     def in_short(self) -> Section:
-        """Return the main results: measures that lose messages, doubts about the fit, the best measure."""
+        """Return the main results: the best measure, doubts about the fit, measures that lose messages."""
         found = self._found
-        loud = (*warnings(found), *doubts(self._model.agreements(found[0])))
-        said = (*loud, *advice(found)[:1], *spared_by_a_check(self.diagnosis, self.zone))
-        return self._sentences(said)
+        loud = (*doubts(self._model.agreements(found[0])), *warnings(found))
+        best = best_measure(found) or advice(found)[:1]
+        return self._sentences((*best, *loud, *spared_by_a_check(self.diagnosis, self.zone)))
 
     @section
     def assumptions(self) -> Section:

@@ -65,7 +65,7 @@ class FigureView:
 
     ``name`` is the file name in a report, ``alt`` the text for readers who can't see the figure. ``words``
     are all texts in the figure, in the order of drawing; ``figure`` is that of matplotlib, to draw it
-    elsewhere.
+    elsewhere. ``notes`` are lines that a page shows below it.
     """
 
     name: str
@@ -73,6 +73,7 @@ class FigureView:
     alt: str
     words: tuple[str, ...] = ()
     figure: Any = field(default=None, repr=False, compare=False)
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return the name in one line."""
@@ -80,7 +81,8 @@ class FigureView:
 
     def page_data(self, width_in: float = PAGE_WIDTH_IN) -> dict[str, Any]:
         """Return the figure as SVG for a page, laid out in a width; its marks show their values on hover."""
-        return {"view": "FigureView", "svg": inline_svg(self.figure, self.name, self.alt, width_in)}
+        svg = inline_svg(self.figure, self.name, self.alt, width_in)
+        return {"view": "FigureView", "svg": svg, "notes": self.notes}
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data: dict[str, Any] = {

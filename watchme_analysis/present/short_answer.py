@@ -13,6 +13,7 @@ from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ra
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.message import (
     Choice,
+    Names,
     Phrases,
     Probability,
     Resource,
@@ -23,7 +24,7 @@ from watchme_analysis.text.message import (
     value_of,
 )
 from watchme_analysis.text.printable import printable
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import label, render
 from watchme_analysis.text.wrapping import wrapped
 
 # Reasons for a cause that are shown.
@@ -38,13 +39,15 @@ _REASON_LINES = (9, 2, 1)
 class Answer:
     """The short answer of a diagnosis as texts of one language, the same on every surface.
 
-    ``headline`` is a sentence on what happened, empty where the diagnosis has none. ``facts`` are name and
-    figure of each fact, without an error that the headline quotes. ``cause`` says whether the cause was
-    found, which it is, and how sure that is. ``now`` is what to do, in this order; ``reasons`` are the
-    strongest statements, each with its table and number of rows.
+    ``headline`` is a sentence on what happened, empty where the diagnosis has none. ``known`` are name and
+    figure of each fact, without an error that the headline quotes and without those that are unknown, which
+    the last of ``facts`` names. ``cause`` says whether the cause was found, which it is, and how sure that
+    is. ``now`` is what to do, in this order; ``reasons`` are the strongest statements, each with its table
+    and number of rows.
     """
 
     headline: str
+    known: tuple[tuple[str, str], ...]
     facts: tuple[tuple[str, str], ...]
     cause: str
     now: tuple[str, ...]
@@ -68,13 +71,25 @@ def stored_answer(diagnosis: Mapping[str, Any], language: str = "en", zone: tzin
     quoted = ((diagnosis.get("headline_message") or {}).get("values") or {}).get("error") or {}
     hidden = "error" if any(quoted.values()) else ""
     phrases = [said(one, "message") for one in diagnosis.get("facts") or () if one["id"] != hidden]
+    pairs = [(name, value) for name, _, value in (phrase.partition(": ") for phrase in phrases)]
+    unknown = label("count-unknown", language)
+    known = tuple(pair for pair in pairs if pair[1] != unknown)
+    lacking = tuple(name for name, value in pairs if value == unknown)
     return Answer(
         said(diagnosis, "headline"),
-        tuple((name, value) for name, _, value in (phrase.partition(": ") for phrase in phrases)),
+        known,
+        (*known, *_unknown(lacking, language)),
         said(diagnosis, "cause_line"),
         tuple(said(step, "text") for step in diagnosis.get("now") or ()),
         tuple((said(one, "statement", "message"), rows(one)) for one in diagnosis.get("reasons") or ()),
     )
+
+
+def _unknown(names: Sequence[str], language: str) -> list[tuple[str, str]]:
+    """Return the last fact: the names of those that are unknown, in lower case but for names such as CPU."""
+    lowered = [name[0].lower() + name[1:] if name[1:2].islower() else name for name in names]
+    listed = render(message("value", value=Names(tuple(lowered), limit=len(lowered))), language)
+    return [(label("facts-unknown", language), listed)] if names else []
 
 
 def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tuple[str, str]]:

@@ -10,13 +10,13 @@ PNG files are small because they use a palette, chosen deterministically, instea
 from __future__ import annotations
 
 import io
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
 from textwrap import fill
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.installation import require
@@ -24,8 +24,9 @@ from watchme_analysis.present.display import FigureView
 from watchme_analysis.present.figure_settings import drawing_settings, japanese_font
 from watchme_analysis.present.inline_svg import mark_words
 from watchme_analysis.redact import redacted
-from watchme_analysis.text.formats import format_duration, format_time
-from watchme_analysis.text.render import label, render
+from watchme_analysis.text import wrapping
+from watchme_analysis.text.formats import format_time
+from watchme_analysis.text.render import duration_label, label, render
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +53,8 @@ SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 # Dashes distinguish lines in print and for readers who see no colours.
 _DASHES: Any = ("-", (0, (4, 1)), (0, (1, 0.8)), (0, (5, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 INCIDENT = "#fde9d9"
+# Kana and kanji.
+_JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 
 
 def drawn_language(language: str) -> str:
@@ -102,7 +105,11 @@ def _figure(height_in: float, **axes: Any) -> tuple[Figure, list[Axes]]:
 
 def wrapped(text: str, width: int, language: str, *, most_lines: int | None = None) -> str:
     """Return a label in lines of ``width`` Latin characters; those of Japanese are twice as wide."""
-    return fill(text, width // 2 if language == "ja" else width, max_lines=most_lines, placeholder="…")
+    if language != "ja":
+        return fill(text, width, max_lines=most_lines, placeholder="…")
+    lines = wrapping.wrapped(text, width)
+    shown = "\n".join(lines[:most_lines])
+    return shown if most_lines is None or len(lines) <= most_lines else f"{shown}…"
 
 
 def finish(figure: Figure, name: str, alt: str) -> FigureView:
@@ -111,28 +118,21 @@ def finish(figure: Figure, name: str, alt: str) -> FigureView:
     import numpy as np
 
     settings = drawing_settings()
-    with mpl.rc_context(settings), _without_font_warnings():
-        for text in _texts(figure):
+    texts = _texts(figure)
+    # Fonts with Japanese letters mostly have no bold weight, which Latin letters beside them would have.
+    is_japanese = any(_JAPANESE.search(text.get_text()) for text in texts)
+    with mpl.rc_context(settings):
+        for text in texts:
             text.set_text(redacted(text.get_text()))
             # A text copies matplotlib's font when it is created, which is mostly outside of these settings.
             text.set_fontfamily(settings["font.family"])
+            if is_japanese:
+                text.set_fontweight("normal")
             _write_literally(text)
         canvas: Any = figure.canvas
         canvas.draw()
         pixels = np.asarray(canvas.buffer_rgba())
     return FigureView(name, small_png(pixels, (*SERIES, BLACK, GREY)), redacted(alt), _words(figure), figure)
-
-
-@contextmanager
-def _without_font_warnings() -> Iterator[None]:
-    """Silence the message that a Japanese font has no bold weight, which is of no use to a reader."""
-    logger = logging.getLogger("matplotlib.font_manager")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _write_literally(text: DrawnText) -> None:
@@ -299,45 +299,41 @@ def title(axis: Axes, text: str) -> None:
     axis.set_title(text, loc="left", fontsize=9.5, fontweight="bold", pad=4)
 
 
-_TICKS = {
-    0.001: "1 ms", 0.01: "10 ms", 0.1: "0.1 s", 1.0: "1 s", 10.0: "10 s", 100.0: "100 s", 1e3: "1000 s",
-    1e4: "3 h", 1e5: "28 h",
-}  # fmt: skip
-
-
-def seconds_axis(axes: Axes, low_s: float, high_s: float, along: str = "y") -> None:
-    """Set a logarithmic scale of seconds on an axis, with ticks labelled as durations."""
-    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
-
-    low, high = max(low_s, 5e-4) / 1.5, max(high_s, low_s * 10, 0.01) * 2.2
-    axes.set(**{f"{along}scale": "log", f"{along}lim": (low, high)})
-    setattr(axes, f"format_{along}data", format_duration)
-    chosen = [tick for tick in _TICKS if low <= tick <= high]
-    axis = axes.yaxis if along == "y" else axes.xaxis
-    axis.set_major_locator(FixedLocator(chosen))
-    axis.set_major_formatter(FixedFormatter([_TICKS[tick] for tick in chosen]))
-    axis.set_minor_locator(NullLocator())
-
-
+# Ticks of a logarithmic scale of seconds, about a decade apart, and steps of a linear one. A step of 60 s is
+# missing: its ticks would be named "60 s" and "2 min".
+_TICKS_S = (0.001, 0.01, 0.1, 1.0, 10.0, 120.0, 1200.0, 10800.0, 86400.0)
 _NICE_S = (
-    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300,
+    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 120, 300,
     600, 900, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000,
 )  # fmt: skip
 
 
-def linear_seconds(axes: Axes, top_s: float, along: str = "y", most: float = 2.6) -> None:
+def seconds_axis(axes: Axes, low_s: float, high_s: float, language: str, along: str = "y") -> None:
+    """Set a logarithmic scale of seconds on an axis, with ticks labelled as durations."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    low, high = max(low_s, 5e-4) / 1.5, max(high_s, low_s * 10, 0.01) * 2.2
+    axes.set(**{f"{along}scale": "log", f"{along}lim": (low, high)})
+    _label_durations(axes, along, FixedLocator([tick for tick in _TICKS_S if low <= tick <= high]), language)
+    getattr(axes, f"{along}axis").set_minor_locator(NullLocator())
+
+
+def linear_seconds(axes: Axes, top_s: float, language: str, along: str = "y", most: float = 2.6) -> None:
     """Set a linear scale of seconds from 0 on an axis, with at most ``most`` steps labelled as durations."""
-    from matplotlib.ticker import FuncFormatter, MultipleLocator
+    from matplotlib.ticker import MultipleLocator
 
     step = next((step for step in _NICE_S if top_s / step <= most), 864000)
     axes.set(**{f"{along}lim": (0, top_s * 1.12 if top_s > 0 else 1)})
-    setattr(axes, f"format_{along}data", format_duration)
-    axis = axes.yaxis if along == "y" else axes.xaxis
-    axis.set_major_locator(MultipleLocator(step))
-    # With steps of 60 s, the first tick is "1 min", because the others are in minutes too.
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: "1 min" if value == step == 60 else format_duration(value))
-    )
+    _label_durations(axes, along, MultipleLocator(step), language)
+
+
+def _label_durations(axes: Axes, along: str, ticks: Any, language: str) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    setattr(axes, f"format_{along}data", partial(duration_label, language=language))
+    axis = getattr(axes, f"{along}axis")
+    axis.set_major_locator(ticks)
+    axis.set_major_formatter(FuncFormatter(lambda seconds, _: duration_label(seconds, language)))
 
 
 def key(figure: Figure, entries: Sequence[Any]) -> None:
@@ -349,12 +345,20 @@ def key(figure: Figure, entries: Sequence[Any]) -> None:
         )  # fmt: skip
 
 
-def legend(axis: Axes, *, handle_length: float = 1.1) -> None:
-    """Add a one-line legend above the axes on the right if there are labels; dashes need longer handles."""
-    handles = axis.get_legend_handles_labels()[0]
-    if handles:
+def legend(
+    axis: Axes, more: Mapping[str, tuple[Any, ...]] = MappingProxyType({}), *, handle_length: float = 1.1
+) -> None:
+    """Add a one-line legend above the axes on the right if there are labels; dashes need longer handles.
+
+    ``more`` has marks that share an entry, by its label.
+    """
+    from matplotlib.legend_handler import HandlerTuple
+
+    handles, labels = axis.get_legend_handles_labels()
+    if handles or more:
         axis.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(handles),
+            [*handles, *more.values()], [*labels, *more], loc="lower right", bbox_to_anchor=(1.0, 1.0),
+            ncols=len(handles) + len(more), handler_map={tuple: HandlerTuple(None)},
             borderaxespad=0.1, handletextpad=0.3, columnspacing=0.9, handlelength=handle_length,
             fontsize=8, frameon=False,
         )  # fmt: skip

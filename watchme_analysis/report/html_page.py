@@ -53,7 +53,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         "result": result,
         "facts": found,
         "own": own,
-        "title": title if found.own or found.error else found.headline,
+        "title": title if found.error else found.headline,
         "question": title,
         "intro": intro,
         "lead": lead,

@@ -149,7 +149,7 @@ def _rendered(reports: Path, name: str, before: str | None, language: str) -> st
     notebook = result.get("notebook", "")
     said = facts(result, language)
     # A figure that is zero or unknown is on the page.
-    harm = [fact for fact in said.answer.facts if fact[1] not in ("0", label("count-unknown", language))]
+    harm = [fact for fact in said.answer.known if fact[1] != "0"]
     row = {
         "facts": said,
         "harm": harm,

@@ -175,12 +175,7 @@ def change_since(earlier: Mapping[str, Any] | None, result: Mapping[str, Any], l
     elif causes[0] != causes[1]:
         changes.append(message("index-cause-was", before=Resource(answers[0].cause)))
     # A figure that was unknown is not named as one that has changed.
-    unknown = label("count-unknown", language)
-    other = [
-        f"{name}: {value}"
-        for name, value in answers[0].facts
-        if value != unknown and (name, value) not in answers[1].facts
-    ]
+    other = [f"{name}: {value}" for name, value in answers[0].known if (name, value) not in answers[1].known]
     if other:
         changes.append(message("index-facts-were", before=Resource(" · ".join(other))))
     return render(sentences(*changes) or message("index-unchanged"), language)

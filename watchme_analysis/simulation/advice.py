@@ -37,9 +37,8 @@ def advice(found: Sequence[Comparison]) -> tuple[Text, ...]:
 
     The first comparison is the queue as configured. Scenarios of another load are ignored.
     """
-    base = found[0]
-    others = [row for row in found[1:] if row.scenario.load == base.scenario.load]
-    said = list(_best(base, others))
+    base, others = _of_the_same_load(found)
+    said: list[Text] = [sentences(*best) for best in [best_measure(found)] if best]
     for name, least in _FIGURES.items():
         now = base.estimate(name)
         if now.mean is None:
@@ -93,8 +92,16 @@ def _with_value(row: Comparison, name: str) -> Message:
     return message("measures-value", measure=value_of(row.scenario.measure), value=value)
 
 
-def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[Text, ...]:
-    """Return a message on the measure with the least lost work, then DLQ messages, then waiting time."""
+def _of_the_same_load(found: Sequence[Comparison]) -> tuple[Comparison, list[Comparison]]:
+    return found[0], [row for row in found[1:] if row.scenario.load == found[0].scenario.load]
+
+
+def best_measure(found: Sequence[Comparison]) -> tuple[Message, ...]:
+    """Return the measure with the least lost work, then DLQ messages, then waiting time, and its assumption.
+
+    The result is empty when none is better than the queue as configured.
+    """
+    base, others = _of_the_same_load(found)
 
     def rank(row: Comparison) -> tuple[float, ...]:
         return tuple(round((row.estimate(name).mean or 0.0) / _FIGURES[name]) for name in _RANKED)
@@ -119,12 +126,8 @@ def _best(base: Comparison, others: Sequence[Comparison]) -> tuple[Text, ...]:
     )
     api = best.scenario.settings.api
     cured = any(fault.is_cured_by_restart for fault in api.faults) and api.restarts_when_unhealthy
-    return (
-        sentences(
-            message("measures-best", measure=value_of(best.scenario.measure), figures=Phrases(figures)),
-            message("measures-restart-assumed") if cured else None,
-        ),
-    )
+    said = message("measures-best", measure=value_of(best.scenario.measure), figures=Phrases(figures))
+    return (said, message("measures-restart-assumed")) if cured else (said,)
 
 
 def warnings(found: Sequence[Comparison]) -> tuple[Message, ...]:

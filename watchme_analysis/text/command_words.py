@@ -15,7 +15,6 @@ from watchme_analysis.text.message import (
     Code,
     Commands,
     Message,
-    Quotation,
     Resource,
     Sentences,
     Text,
@@ -52,9 +51,9 @@ _PROGRAMS = (
 
 
 def commands_in(text: str) -> list[str]:
-    """Return the commands in a text, which stand in backticks, in their order."""
+    """Return the commands in a text that run as they stand, in their order; they are in backticks."""
     quoted = re.findall(r"`([^`]+)`", text)
-    return [code for code in quoted if code.split()[0] in _PROGRAMS]
+    return [code for code in quoted if code.split()[0] in _PROGRAMS and not held_words(code)]
 
 
 def held_words(text: str) -> list[str]:
@@ -73,10 +72,9 @@ def meanings(text: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> t
         words |= dict.fromkeys([*held_words(commands.get(word, "")), word])
     return (
         *(
-            message("value-shown-by", word=Resource(word), command=kind(commands[word]))
+            message("value-shown-by", word=Resource(word), command=Code(commands[word]))
             for word in words
             if word in commands
-            for kind in [Quotation if held_words(commands[word]) else Code]
         ),
         *(message(f"placeholder-{word.lower().replace('_', '-')}") for word in words if word not in commands),
     )
@@ -85,17 +83,11 @@ def meanings(text: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> t
 def with_meanings(text: str, language: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return a text after the commands that find what its words in capitals stand for, before descriptions.
 
-    A command that holds such a word is quoted, since it does not run as it stands. ``shown_by`` has commands
-    that show the value of a word, where the case makes them more exact.
+    ``shown_by`` has commands that show the value of a word, where the case makes them more exact.
     """
     said = meanings(text, shown_by)
     found = [render(one, language) for one in said if one.id == "value-shown-by"]
     described = [render(one, language) for one in said if one.id != "value-shown-by"]
-    for command in filter(held_words, commands_in(text)):
-        # A quotation of Japanese has no spaces around it.
-        around = " ?" if language == "ja" else ""
-        quoted = render(message("value", value=Quotation(command)), language)
-        text = re.sub(f"{around}`{re.escape(command)}`{around}", quoted.replace("\\", r"\\"), text)
     return ("" if language == "ja" else " ").join([*found, text, *described])
 
 

@@ -123,7 +123,7 @@ def _draw(axis: Axes, panel: Panel, rows: pd.DataFrame, strokes: dict[str, _Stro
             _line(axis, rows[rows["queue"] == queue], stroke, front=queue in strokes)
     top = float(rows["value"].max())
     if panel.seconds:
-        style.linear_seconds(axis, top)
+        style.linear_seconds(axis, top, language)
         return
     axis.set_ylim(0, top * 1.12 if top > 0 else 1)
     axis.locator_params(axis="y", nbins=3, integer=panel.series != "cpu_pct")

@@ -44,12 +44,12 @@ def plot_vantages(observed: pd.DataFrame, routes: Sequence[str], language: str =
     heights = [0.45 + _ROW_IN * len(found) for found in strips.values()]
     heights[-1] += 0.25
     figure, axes = style.new_figure(heights, share_x=True)
+    words = style.drawn_language(language)
     for axis, (route, found) in zip(axes, strips.items(), strict=True):
         style.title(axis, route)
-        _draw_strips(axis, found, style.drawn_language(language))
-    low, high = 1e-3, float(known["duration_s"].max())
-    style.seconds_axis(axes[-1], low, high, along="x")
-    axes[-1].set_xlabel(label("vantages-axis", style.drawn_language(language)))
+        _draw_strips(axis, found, words)
+    style.seconds_axis(axes[-1], 1e-3, float(known["duration_s"].max()), words, along="x")
+    axes[-1].set_xlabel(label("vantages-axis", words))
     return style.finish(figure, "vantages", _alt_strips(strips, language))
 
 
@@ -173,7 +173,7 @@ def _stack(axis: Axes, bars: Sequence[tuple[str, Sequence[tuple[str, float]]]], 
     axis.tick_params(axis="y", labelsize=8)
     axis.set_ylim(len(bars) - 0.4, -0.6)
     longest = max([*ends, 0.001])
-    style.linear_seconds(axis, longest, along="x", most=5)
+    style.linear_seconds(axis, longest, language, along="x", most=5)
     axis.set_xlim(0, longest * 1.16)
     axis.grid(visible=False, axis="y")
 
@@ -219,7 +219,7 @@ def plot_in_flight(
         style.title(axis, label(f"in-flight-{source}-by-{key}", words))
         _lines(axis, opened, key, words)
     style.title(axes[2], label("in-flight-latency", words, route=truncate_middle(route, 40)))
-    _dots(axes[2], rows, "start")
+    _dots(axes[2], rows, "start", words)
     axes[2].set_ylabel(label("axis-duration", words))
     _against(axes[3], rows, jobs, found, words)
     conclusion = render(_conclusion(found, jobs[1]), language)
@@ -251,14 +251,14 @@ def _lines(axis: Axes, opened: pd.DataFrame, key: str, language: str) -> None:
     )  # fmt: skip
 
 
-def _dots(axis: Axes, rows: pd.DataFrame, across: str) -> None:
+def _dots(axis: Axes, rows: pd.DataFrame, across: str, language: str) -> None:
     seconds = rows["duration_s"].astype("float64").clip(lower=1e-3)
     bad = rows["failed"].to_numpy(bool)
     places = rows[across].to_numpy()
     for chosen, marker, color in ((~bad, ".", style.BLUE), (bad, "x", style.RED)):
         width = 0.0 if marker == "." else 0.9
         axis.plot(places[chosen], seconds.to_numpy()[chosen], marker, ms=4, mew=width, color=color)
-    style.seconds_axis(axis, float(seconds.min()), float(seconds.max()))
+    style.seconds_axis(axis, float(seconds.min()), float(seconds.max()), language)
 
 
 def _against(
@@ -278,7 +278,7 @@ def _against(
     )
     moved = rows.assign(start=rows["start"] - pd.Timedelta(seconds=lag_s)).sort_values("start")
     both = pd.merge_asof(moved, load, on="start", direction="nearest", tolerance=pd.Timedelta(seconds=15))
-    _dots(axis, both[both["load"].notna()], "load")
+    _dots(axis, both[both["load"].notna()], "load", language)
     most = max(1.0, float(series.max()))
     axis.set_xlim(-0.02 * most, most * 1.05)
     axis.locator_params(axis="x", integer=True)

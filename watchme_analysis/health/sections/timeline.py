@@ -101,6 +101,8 @@ def _probes(axis: Axes, probes: pd.DataFrame, language: str) -> None:
     if probes.empty:
         style.absent(axis, label("absent-probes", language))
         return
+    hollow: dict[str, Any] = {"mec": style.RED, "mfc": "none", "ms": 4.5, "mew": 1.0, "label": "_"}
+    failed = []
     for vantage, (color, marker) in VANTAGES.items():
         here = probes["vantage"] == vantage
         _points(
@@ -108,13 +110,11 @@ def _probes(axis: Axes, probes: pd.DataFrame, language: str) -> None:
             probes[here & ~probes["failed"]],
             **_dots(color, marker, value_label("vantage", str(vantage), language)),
         )
-        hollow = {"marker": marker, "mec": style.RED, "mfc": "none", "ms": 4.5, "mew": 1.0, "label": "_"}
-        _points(axis, probes[here & probes["failed"]], **hollow)
-    if probes["failed"].any():
-        name = label("requests-failed", language)
-        axis.plot([], [], linestyle="none", marker="D", mfc="none", mec=style.RED, ms=4, label=name)
+        if (here & probes["failed"]).any():
+            failed += axis.plot([], [], linestyle="none", marker=marker, **hollow)
+            _points(axis, probes[here & probes["failed"]], marker=marker, **hollow)
     _seconds(axis, probes["duration_s"], language)
-    style.legend(axis)
+    style.legend(axis, {label("requests-failed", language): tuple(failed)} if failed else {})
 
 
 def _layer(
@@ -140,7 +140,7 @@ def _steps(axis: Axes, bins: pd.DataFrame, layer: str, language: str) -> None:
         axis.plot(
             failed["time"].to_numpy(), failed["failed_s"].clip(lower=1e-3).to_numpy(), ls="none", **look
         )
-    style.seconds_axis(axis, 1e-3, float(bins[["p99_s", "failed_s"]].max().max()))
+    style.seconds_axis(axis, 1e-3, float(bins[["p99_s", "failed_s"]].max().max()), language)
     axis.set_ylabel(label("axis-duration", language))
     style.legend(axis)
 
@@ -210,7 +210,7 @@ def _dots(color: str, marker: str, name: str) -> dict[str, Any]:
 def _seconds(axis: Axes, values: pd.Series, language: str) -> None:
     known = values.astype("float64").dropna()
     high = float(known.max()) if len(known) else 1.0
-    style.seconds_axis(axis, 1e-3, high)
+    style.seconds_axis(axis, 1e-3, high, language)
     axis.set_ylabel(label("axis-duration", language))
 
 

@@ -42,13 +42,16 @@ alarms-first-none = None of these alarms would have fired.
 alarms-first-only-false = None of these alarms would have fired for the incident without false alarms as well.
 alarms-first-vain = No incident: { $alarms } would have fired falsely.
 alarms-first-quiet = No incident: no alarm would have fired falsely.
-alarms-first-best = { $alarm } on { $resource } fires first without false alarms{ $calm ->
+alarms-first-best = { $alarm } on { $resource } would have fired first without false alarms{ $calm ->
     [calm] {" "}or repetitions
    *[repeated] {""}
-  }: { $after } after the start, at { $time }, { $fired ->
+  }: { $after } after the start{ $noticed ->
+    [later] {" "}and { $lead } before people noticed
+   *[unknown] {""}
+  }, at { $time } ({ $fired ->
     [one] { $fired } time
    *[other] { $fired } times
-  } in this window.
+  } in this window).
 alarms-first-by-then = By then { $seen } of { $messages ->
     [one] { $messages } message
    *[other] { $messages } messages

@@ -119,6 +119,7 @@ answer-cause-open = Cause open{ $known ->
 answer-no-incident = No incident ({ $confidence } sure).
 step-if-it-returns = If it returns: { $step }
 step-collect = Collect { $what }. { $why }
+facts-unknown = Unknown
 answer-now = Now
 answer-reasons = Reasons
 answer-more = More: { $command }

@@ -73,7 +73,7 @@ health-timeline-empty = The case has no probes, logs or host metrics in this win
 panel-probes = probes
 panel-requests = { $layer }: { $requests } requests
 panel-requests-steps = { $layer }: { $requests } requests, steps of { $step }
-panel-requests-untimed = { $layer }: { $requests } requests, no times
+panel-requests-untimed = { $layer }: { $requests } requests, no durations
 panel-events = events
 panel-events-without-nginx = events (no Nginx error log)
 panel-events-without-app = events (no application log)
@@ -146,6 +146,11 @@ matrix-left-out = { $checks ->
   }
 matrix-alt = Matrix of { $checks } checks and { $causes } hypotheses: { $parts }.
 matrix-alt-cause = { $cause } ({ $id }) { $probability } ({ $supporting } for, { $contradicting } against, { $neutral } neutral)
+
+strip-more-changes = and { $changes ->
+    [one] { $changes } more change
+   *[other] { $changes } more changes
+  }, see the timeline
 
 # Timeline of a backlog
 backlog-timeline-empty = The case has no CloudWatch metrics of queues in this window.

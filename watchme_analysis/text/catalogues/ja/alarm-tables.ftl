@@ -45,7 +45,10 @@ alarms-first-quiet = インシデントはありません。誤って発報し�
 alarms-first-best = { $calm ->
     [calm] 誤報も繰り返しもなく
    *[repeated] 誤報なく
-  }最初に発報するのは { $resource } の { $alarm } です。発生から { $after } 後の { $time } に発報し、この期間の発報は { $fired } 回です。
+  }最初に発報していたアラームは { $resource } の { $alarm } です。発生から { $after } 後{ $noticed ->
+    [later] {""} (人が気付く { $lead } 前)
+   *[unknown] {""}
+  }の { $time } に発報し、この期間の発報は { $fired } 回です。
 alarms-first-by-then = その時点でデッドレターキューにあったのは { $messages } 件中 { $seen } 件で、残り { $rest } 件はまだ防ぐことができました。
 alarms-first-sooner = { $resource } の { $alarm } は発生から { $after } 後に発報しますが、1 つのインシデントで { $fired } 回発報するため、無視されるようになります。改善案を参照してください。
 alarms-first-quietest = 発報回数が最も少ないのは { $resource } の { $alarm } です。{ $fired } 回で、最初は発生から { $after } 後です。

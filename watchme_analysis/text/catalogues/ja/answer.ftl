@@ -110,6 +110,7 @@ answer-cause-open = 原因は未確定{ $known ->
 answer-no-incident = インシデントなし (確度 { $confidence })。
 step-if-it-returns = 再発した場合: { $step }
 step-collect = { $what }を収集してください。{ $why }
+facts-unknown = 不明な項目
 answer-now = 今すぐ行うこと
 answer-reasons = 根拠
 answer-more = 詳細: { $command }

@@ -25,9 +25,9 @@ on-app = アプリケーション
 # Vantages
 vantages-empty = 対象のエンドポイントには、所要時間のあるプローブやログがありません。
 vantages-axis = 所要時間 (左はリクエスト数、× 失敗、| 中央値)
-vantages-strip = { $vantage }、{ $phase }: { $requests }{ $failed ->
+vantages-strip = { $vantage }、{ $phase }: { $requests } 件{ $failed ->
     [0] {""}
-   *[other] { " " }(失敗 { $failed })
+   *[other] { " " }(失敗 { $failed } 件)
   }
 vantages-alt = エンドポイント、観測点、時期ごとの所要時間。{ $strips }。
 vantages-alt-strip = { $route } { $vantage } { $phase }: 中央値 { $median }、{ $requests } 件中 { $failed } 件失敗
@@ -35,7 +35,7 @@ vantages-alt-strip = { $route } { $vantage } { $phase }: 中央値 { $median }�
 # Time by layer
 where-time-goes-empty = エッジのログにも Nginx のログにも所要時間がありません。
 where-time-goes-title = 層ごとの平均時間 (左はリクエスト数)
-where-time-goes-bar = { $route }、{ $phase }: { $requests }
+where-time-goes-bar = { $route }、{ $phase }: { $requests } 件
 where-time-goes-axis = 時間
 where-time-goes-alt = 時間がかかっている場所。{ $bars }。
 time-in-edge = エッジと Nginx までの経路
@@ -71,9 +71,9 @@ latency-precedes = レイテンシーは負荷より { $lag } 早く変化 (ρ {
 # Timeline of a health page
 health-timeline-empty = この期間には、プローブ、ログ、ホストのメトリクスがありません。
 panel-probes = プローブ
-panel-requests = { $layer }: { $requests } リクエスト
-panel-requests-steps = { $layer }: { $requests } リクエスト、{ $step }ごと
-panel-requests-untimed = { $layer }: { $requests } リクエスト (所要時間なし)
+panel-requests = { $layer }: リクエスト { $requests } 件
+panel-requests-steps = { $layer }: リクエスト { $requests } 件、{ $step }ごと
+panel-requests-untimed = { $layer }: リクエスト { $requests } 件 (所要時間なし)
 panel-events = イベント
 panel-events-without-nginx = イベント (Nginx のエラーログなし)
 panel-events-without-app = イベント (アプリケーションのログなし)
@@ -85,8 +85,8 @@ metric-in-flight = 処理中のリクエスト
 metric-threads = スレッド数
 metric-open-files = 開いているファイル
 metric-rss-mb = メモリ (MB)
-event-nginx = Nginx: { $kind } ({ $lines })
-event-app = アプリ: { $kind } ({ $lines })
+event-nginx = Nginx: { $kind } ({ $lines } 行)
+event-app = アプリ: { $kind } ({ $lines } 行)
 app-line-access = リクエスト
 app-line-lifecycle = 起動・停止
 app-line-application = メッセージ
@@ -143,6 +143,8 @@ matrix-note = ▲ 支持   ▼ 反証   · 中立。重みは自然対数のオ�
 matrix-left-out = 重みの小さい { $checks } 項目は省略しています
 matrix-alt = { $checks } 項目と { $causes } 件の仮説の表: { $parts }。
 matrix-alt-cause = { $cause } ({ $id }) { $probability } (支持 { $supporting }、反証 { $contradicting }、中立 { $neutral })
+
+strip-more-changes = ほかの変更 { $changes } 件はタイムラインにあります
 
 # Timeline of a backlog
 backlog-timeline-empty = この期間には、キューの CloudWatch メトリクスがありません。
