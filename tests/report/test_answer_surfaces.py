@@ -21,7 +21,6 @@ from watchme_analysis.present.short_answer import stored_answer
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.postmortem import postmortem
-from watchme_analysis.text.render import label
 from watchme_analysis.window import Window
 
 

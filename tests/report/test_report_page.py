@@ -117,7 +117,8 @@ def test_a_page_that_asks_more_than_the_cause_begins_with_what_came_out(tmp_path
     assert said == ["This alarm rings first.", "That one is quiet."]
     page = page_of(tmp_path, *cells, answer=said)
     box, below = page.split("</section>", 1)
-    assert "<p>This alarm rings first.</p>" in box
+    assert "<h1>This alarm rings first.</h1>" in box
+    assert box.count("rings first") == 2, "in the title of the tab as well"
     assert "The proxy gives up too early." not in box
     cause = facts(result()).answer.cause
     assert box.index("That one is quiet.") < box.index(escape(cause)), "the cause of the incident stands by"

@@ -35,6 +35,7 @@ def test_facts_are_in_the_language_and_the_zone_of_the_report():
     assert shown.answer == Answer(
         "It fails.",
         (("Waiting (end of data)", "5"),),
+        (("Waiting (end of data)", "5"),),
         "Cause found.",
         ("Restart it.",),
         tuple((f"said {weight}", "probes, 7 rows") for weight in (3.0, 2.0)),
