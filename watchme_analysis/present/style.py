@@ -10,8 +10,10 @@ PNG files are small because they use a palette, chosen deterministically, instea
 from __future__ import annotations
 
 import io
+import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
@@ -121,7 +123,7 @@ def finish(figure: Figure, name: str, alt: str) -> FigureView:
     texts = _texts(figure)
     # Fonts with Japanese letters mostly have no bold weight, which Latin letters beside them would have.
     is_japanese = any(_JAPANESE.search(text.get_text()) for text in texts)
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), _without_font_warnings():
         for text in texts:
             text.set_text(redacted(text.get_text()))
             # A text copies matplotlib's font when it is created, which is mostly outside of these settings.
@@ -133,6 +135,18 @@ def finish(figure: Figure, name: str, alt: str) -> FigureView:
         canvas.draw()
         pixels = np.asarray(canvas.buffer_rgba())
     return FigureView(name, small_png(pixels, (*SERIES, BLACK, GREY)), redacted(alt), _words(figure), figure)
+
+
+@contextmanager
+def _without_font_warnings() -> Iterator[None]:
+    """Silence the message that a Japanese font has no bold weight, which is of no use to a reader."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _write_literally(text: DrawnText) -> None:
