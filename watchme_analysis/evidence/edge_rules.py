@@ -8,8 +8,10 @@ path of an export. Parts that cannot be read are kept and named.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -32,23 +34,8 @@ _ACTIONS: dict[str, tuple[int, ...]] = {
 # Harmless actions; the effect of the three that set something depends on their settings.
 _HARMLESS_ACTIONS = ("skip", "allow", "bypass", "log", "score", "compress_response", "simulate")
 _SETTING_ACTIONS = ("set_cache_settings", "set_config", "set_cache_control")
-# Settings of rules and pages that can delay, reject or misroute a request.
-_SPOILING = {
-    "cache", "cache_level", "edge_ttl", "edge_cache_ttl", "serve_stale", "origin", "host_header",
-    "host_header_override", "resolve_override", "uri", "from_value", "from_list", "sni", "forwarding_url",
-    "read_timeout", "proxy_read_timeout", "security_level", "always_use_https", "ssl", "bic", "browser_check",
-    "waf", "response",
-}  # fmt: skip
-# Settings that change the appearance of a normal response, or its time in caches.
-_HARMLESS = {
-    "browser_ttl", "browser_cache_ttl", "cache_key", "cache_reserve", "origin_error_page_passthru",
-    "origin_cache_control", "respect_strong_etags", "explicit_cache_control", "polish", "mirage",
-    "rocket_loader", "autominify", "minify", "email_obfuscation", "hotlink_protection", "fonts", "sxg",
-    "opportunistic_encryption", "automatic_https_rewrites", "server_side_excludes", "disable_apps",
-    "disable_zaraz", "disable_rum", "disable_performance", "ip_geolocation", "true_client_ip_header",
-    "cache_deception_armor", "additional_cacheable_ports", "algorithms", "increment", "matched_data",
-    "ruleset", "rulesets", "rules", "phases", "products", "headers", "overrides", "content_converter",
-}  # fmt: skip
+_STATED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_SPOILING, _HARMLESS = set(_STATED["spoiling"]), set(_STATED["harmless"])
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from watchme_analysis.nginx_conf.tree import Block, ancestry, configuration_tree, in_force, locations_of
+from watchme_analysis.nginx_conf.tree import (
+    DIRECTIVES,
+    Block,
+    ancestry,
+    configuration_tree,
+    in_force,
+    locations_of,
+)
 from watchme_analysis.safe_regex import Match, UnsupportedPatternError, compiled
 from watchme_analysis.text.message import Code
 from watchme_analysis.text.render import note
@@ -35,19 +42,6 @@ def found(pattern: str, text: str, ignore_case: bool = False) -> Match | None:
         return compiled(pattern, ignore_case=ignore_case).search(text)
     except UnsupportedPatternError:
         return None
-
-
-_NOT_COVERED = (
-    "if",
-    "try_files",
-    "auth_request",
-    "fastcgi_pass",
-    "uwsgi_pass",
-    "scgi_pass",
-    "grpc_pass",
-    "mirror",
-    "split_clients",
-)
 
 
 def rate_per_s(text: str) -> float | None:
@@ -106,7 +100,7 @@ def settings(block: Block, server: Block, tree: Block) -> dict[str, Any]:
     answer = server.first("return") or block.first("return")
     noticed: list[str] = [
         note(f"route-not-followed-{name.replace('_', '-')}")
-        for name in _NOT_COVERED
+        for name in DIRECTIVES["not_followed"]
         if name in force
         or any(_matters(entry) for holder in (block, server) for entry in holder.inside(name))
     ]

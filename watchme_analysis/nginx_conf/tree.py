@@ -9,39 +9,18 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Directives that act only in the block in which they stand.
-NOT_INHERITED = frozenset(
-    {
-        "alias",
-        "break",
-        "fastcgi_pass",
-        "grpc_pass",
-        "if",
-        "include",
-        "internal",
-        "limit_except",
-        "listen",
-        "location",
-        "memcached_pass",
-        "proxy_pass",
-        "return",
-        "rewrite",
-        "scgi_pass",
-        "server",
-        "server_name",
-        "set",
-        "stub_status",
-        "try_files",
-        "uwsgi_pass",
-    }
-)
+# Directives with a meaning of their own for routing.
+DIRECTIVES = tomllib.loads(Path(__file__).with_name("directives.toml").read_text(encoding="utf-8"))
+NOT_INHERITED = frozenset(DIRECTIVES["not_inherited"])
 
 
 @dataclass
