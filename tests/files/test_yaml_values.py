@@ -44,3 +44,8 @@ def test_fifty_levels_are_values_and_deeper_ones_text(levels, inner):
     assert value == inner
     # What stands behind the text is read on.
     assert read_yaml("- [" + "[" * levels + "]" * levels + ", b]\n- c")[0][1] == "b"
+
+
+def test_brackets_in_comments_leave_the_values_behind_them_alone():
+    text = "a: 1\n" + "  # [ { [ {\n" * 300 + "b: [1, {c: 2}]\n"
+    assert read_yaml(text) == {"a": 1, "b": [1, {"c": 2}]}

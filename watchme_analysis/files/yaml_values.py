@@ -5,6 +5,7 @@ A YAML alias repeats a value, and aliases of aliases let ten lines stand for bil
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 _DEEPEST = 50
 # The library looks at every open bracket for every token: a megabyte of them would take an hour. In a text
 # with more brackets than a person writes, those of more levels than these become text before it is read.
+# Lines of comments have no tokens, whatever their brackets.
 _MANY_BRACKETS = 1000
 _DEEPEST_BRACKETS = 100
+_COMMENT = re.compile(r"^[ \t]*#.*", re.M)
 
 
 def read_yaml(
@@ -42,7 +45,8 @@ def read_yaml(
     """
     import yaml
 
-    if text.count("[") + text.count("{") > _MANY_BRACKETS:
+    is_bracketed = text.count("[") + text.count("{") > _MANY_BRACKETS
+    if is_bracketed and shallow(_COMMENT.sub("", text), _DEEPEST_BRACKETS)[1]:
         text, _ = shallow(text, _DEEPEST_BRACKETS)
     limits = load_config().limits
     most, kept = limits.settings, 0
