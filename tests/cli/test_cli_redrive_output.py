@@ -14,6 +14,7 @@ from watchme_analysis.text.message import Choice, Duration, Number, Resource, me
 OUT = Printer("en")
 REGION = "ap-northeast-1"
 QUEUE = f"arn:aws:sqs:{REGION}:123456789012:orders"
+TRACE = {"DataType": "String", "StringValue": "t-1"}
 URL = f"https://sqs.{REGION}.amazonaws.com/123456789012/orders"
 
 
@@ -41,6 +42,7 @@ def case(tmp_path):
         }
         for number in (1, 2, 3)
     ]  # fmt: skip
+    messages[0]["MessageAttributes"] = {"trace": TRACE}
     (folder / "orders-dlq-messages.json").write_text(json.dumps({"Messages": messages}))
     return import_folder(tmp_path / "evidence", tmp_path / "case").case.path
 
@@ -60,6 +62,9 @@ def test_the_list_has_the_same_messages_in_each_form(case, tmp_path):
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     assert (ended.return_value, [line["QueueUrl"] for line in lines]) == (0, [URL] * 3)
     assert [json.loads(line["MessageBody"])["order_id"] for line in lines] == [1, 2, 3]
+    # What the sender set is set again, beside the id that the message had.
+    own = {"resent_message_id": {"DataType": "String", "StringValue": "m-1"}}
+    assert lines[0]["MessageAttributes"] == {"trace": TRACE, **own}
     assert lines_of(ended.stderr)[0] == listed(3)
     assert json.loads(run(case, "--json").stdout) == lines
     heads = " ".join(said(f"redrive-column-{name}") for name in ("queue", "body"))

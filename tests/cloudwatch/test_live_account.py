@@ -1,9 +1,6 @@
 """Queues, functions, messages, alarms and changes as they are requested from an account."""
 
-from datetime import timedelta
-
 import pytest
-from worlds.memory_queues import MemoryQueues
 from worlds.messages import messages_in
 from worlds.scripted_aws import ScriptedAws
 
@@ -124,25 +121,15 @@ def test_messages_that_stay_hidden_are_noted():
     }
 
 
-class Reappearing(MemoryQueues):
-    """A queue whose messages become visible after a time, and whose short polls return one of them."""
-
-    def receive_message(self, name, parameters):
-        self.waits.append(self.call_s)
-        found = super().receive_message(name, {**parameters, "MaxNumberOfMessages": 1})
-        if self.now() - self.began > timedelta(seconds=parameters["VisibilityTimeout"]):
-            self.hidden.clear()
-        return found
-
-
-@pytest.mark.parametrize(("call_s", "number"), [(0.0, 1000), (2.0, 1000), (10.0, 8)])
-def test_a_sample_ends_by_time_and_by_receives(call_s, number):
-    aws = Reappearing()
-    aws.call_s, aws.began = call_s, aws.now()
-    aws.put("dlq", *["x"] * number)
-    found = sample_messages(aws, URL + "dlq", number + 100)
-    receives = aws.operations().count("receive_message")
+@pytest.mark.parametrize(("call_s", "number"), [(0.02, 300), (2.0, 300), (10.0, 8)])
+def test_a_sample_ends_by_time_and_by_receives(queue_server, clocked, call_s, number):
+    service = queue_server.new()
+    service.call_s, service.sparse = call_s, True
+    dlq = service.queue("dlq")
+    for _ in range(number):
+        service.send(dlq, "x")
+    found = sample_messages(clocked, dlq.url, number + 100)
     assert len(found) == len({each["MessageId"] for each in found}) > 0
-    assert receives <= 10 + 4 * (number + 100) / 10
-    assert aws.now() - aws.began <= timedelta(seconds=120)
-    assert aws.hidden == set()
+    assert service.calls.count("ReceiveMessage") <= 10 + 4 * (number + 100) / 10
+    assert max(at_s for at_s, _, what, *_ in service.history if what == "received") <= 120
+    assert all(each.visible_s <= service.clock.now for each in dlq.messages.values())

@@ -7,9 +7,9 @@ import boto3
 import pytest
 from worlds.aws_front import FAST
 from worlds.kills import kills, restarted
-from worlds.memory_queues import MemoryQueues
 from worlds.messages import messages_in, refusal
 from worlds.order_system import create_order_system
+from worlds.scripted_aws import ScriptedAws
 
 from watchme_analysis.alarms.backtest import Rule
 from watchme_analysis.alarms.chains import Chain
@@ -372,7 +372,8 @@ def test_which_alarms_are_tested():
         alarm("other", [other]),
     ]
     by_name = {each["AlarmName"]: each for each in alarms}
-    plan = verify_plan(MemoryQueues(), alarms, by_name)
+    aws = ScriptedAws(get_caller_identity=lambda: {"Account": "123456789012"})
+    plan = verify_plan(aws, alarms, by_name)
     # One for each action; with `both`, the other topic is tested.
     assert [step.name for step in plan.steps] == [
         "test tested", "restore tested", "test both", "restore both"
@@ -385,6 +386,6 @@ def test_which_alarms_are_tested():
         {"alarm-verify-acts": {"alarm": "stops", "acting": ["stops"]}},
         {"alarm-verify-acts": {"alarm": "okays", "acting": ["okays"]}},
     ]
-    each = verify_plan(MemoryQueues(), alarms, by_name, each_alarm=True)
+    each = verify_plan(aws, alarms, by_name, each_alarm=True)
     assert messages_in(each.title) == {"alarm-verify-plan": {"count": 4}}
-    assert refusal(verify_plan, MemoryQueues(), alarms[:3], by_name) == {"error-alarms-untestable": {}}
+    assert refusal(verify_plan, aws, alarms[:3], by_name) == {"error-alarms-untestable": {}}

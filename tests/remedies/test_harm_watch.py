@@ -3,9 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from worlds.aws_front import FAST
-from worlds.memory_queues import URL, MemoryQueues
 from worlds.messages import refusal
+from worlds.scripted_aws import ScriptedAws
 
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.remedies.harm_watch import (
@@ -13,19 +12,22 @@ from watchme_analysis.remedies.harm_watch import (
     limits_from_the_hour_before,
 )
 
+URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
 NOW = datetime(2026, 3, 2, 5, tzinfo=UTC)
 
 
 @pytest.fixture
 def aws():
-    account = MemoryQueues(rate_limits=FAST)
-    account.held = {"orders": {}, "dead": {}}
-    account.values, account.status = {}, "Complete"
+    account = ScriptedAws(
+        get_metric_data=lambda **given: data(given["MetricDataQueries"]),
+        get_queue_attributes=lambda **given: {"Attributes": account.counts.get(given["QueueUrl"], {})},
+    )
+    account.counts, account.values, account.status = {}, {}, "Complete"
 
-    def data(parameters):
+    def data(queries):
         """Return the values of each metric by its name."""
         results = []
-        for query in parameters["MetricDataQueries"]:
+        for query in queries:
             values = account.values.get(query["MetricStat"]["Metric"]["MetricName"], [])
             times = [NOW + timedelta(minutes=number) for number in range(len(values))]
             results.append(
@@ -37,9 +39,8 @@ def aws():
                     "StatusCode": account.status,
                 }
             )
-        return {"MetricDataResults": results}
+        return [{"MetricDataResults": results}]
 
-    account.responses["get_metric_data"] = data
     return account
 
 
@@ -56,8 +57,8 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
         "ApproximateNumberOfMessagesVisible": [3.0, 20.0, 4.0], "ApproximateAgeOfOldestMessage": [90.0, 5.0],
         "Errors": [2.0],
     }  # fmt: skip
-    aws.put("dead", "a", "b")
-    aws.hidden.add("m1")
+    visible, hidden = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+    aws.counts[URL + "dead"] = {visible: "1", hidden: "1"}
     assert [each.most for each in limits_from_the_hour_before(aws, kinds, NOW)] == [
         20.0,
         2.0,
@@ -67,8 +68,7 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
         0.0,
     ]
     # Visible messages now, hidden ones left out.
-    aws.put("orders", *"x" * 25)
-    aws.hidden.add("m3")
+    aws.counts[URL + "orders"] = {visible: "24", hidden: "1"}
     assert limits_from_the_hour_before(aws, kinds[:1], NOW)[0].most == 24.0
     # An endpoint alone is watched without AWS.
     assert limits_from_the_hour_before(None, kinds[5:], NOW) == (

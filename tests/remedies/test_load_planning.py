@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from worlds.memory_queues import URL
 from worlds.messages import refusal
 from worlds.settings_file import write_settings
 from worlds.stored_case import store_case
@@ -15,6 +14,7 @@ from watchme_analysis.remedies.load_planning import check_test_system
 from watchme_analysis.remedies.loadtest import apply_load_test
 from watchme_analysis.simulation.replay import endpoint_settings
 
+URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
 API = System("staging", api="http://192.0.2.1/api/jobs", is_test=True)
 
 

@@ -3,8 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from worlds.aws_front import FAST
-from worlds.memory_queues import MemoryQueues
+from worlds.scripted_aws import ScriptedAws
 from worlds.together import together
 
 from watchme_analysis.config import LogWords, WorkItemSettings
@@ -26,24 +25,19 @@ SINCE_MS = int(SINCE.timestamp() * 1000)
 
 def log_of(*lines, streams=None, keys=KEYS, **options):
     """Return the log of a function whose lines are a second apart; ``streams`` names that of each."""
-    account = MemoryQueues(rate_limits=FAST)
-    account.responses["get_function_configuration"] = {}
-    account.answers["filter_log_events"] = [
+    events = [
         {
-            "events": [
-                {
-                    "eventId": str(n), "timestamp": SINCE_MS + 1000 * n, "message": line,
-                    "logStreamName": streams[n] if streams else "s",
-                }
-                for n, line in enumerate(lines)
-            ]
-        },
-        {"events": []},
-        {"events": []},
+            "eventId": str(n), "timestamp": SINCE_MS + 1000 * n, "message": line,
+            "logStreamName": streams[n] if streams else "s",
+        }
+        for n, line in enumerate(lines)
     ]  # fmt: skip
+    account = ScriptedAws(
+        get_function_configuration=lambda **_: {}, filter_log_events=lambda **_: [{"events": events}]
+    )
     log = ProcessedLog(account, "worker", SINCE, keys, **options)
     log.read()
-    return log, account
+    return log
 
 
 def sent(message=FIRST, item=None, key=None):
@@ -51,17 +45,17 @@ def sent(message=FIRST, item=None, key=None):
 
 
 def state(*lines, message=FIRST, **options):
-    found = log_of(*lines, **options)[0].of(sent(message))
+    found = log_of(*lines, **options).of(sent(message))
     return found and found.state
 
 
 def test_request_error_and_end_of_an_invocation():
-    log, _ = log_of(START, f"handling {FIRST}\r\n", "[ERROR] ValueError:  x\ty", "[ERROR] second", END)
+    log = log_of(START, f"handling {FIRST}\r\n", "[ERROR] ValueError:  x\ty", "[ERROR] second", END)
     ended = SINCE + timedelta(seconds=4)
     assert log.of(sent()) == Processing("failed", ONE, "message", "[ERROR] ValueError: x y", ended)
     assert log.of(sent(SECOND)) is None
     assert log.of(sent(None)) is None
-    long, _ = log_of(START, f"handling {FIRST}", "[ERROR] " + "x" * 300, END)
+    long = log_of(START, f"handling {FIRST}", "[ERROR] " + "x" * 300, END)
     assert long.of(sent()).error == "[ERROR] " + "x" * 192
     # An invocation whose REPORT line was not read may still time out, but an error is certain before it.
     assert state(START, DONE) is None
@@ -118,7 +112,7 @@ def test_lines_of_several_streams():
     start, end, report = (text.replace(ONE, other) for text in (START, END, REPORT))
     # Two environments run at once: a line belongs to the request of its stream.
     lines = (START, start, DONE, "[ERROR] x", END, end, report)
-    log, _ = log_of(*lines, streams="abbaabb")
+    log = log_of(*lines, streams="abbaabb")
     assert log.of(sent()) == Processing("processed", other, "message", "", SINCE + timedelta(seconds=6))
     assert state(DONE, START, END, REPORT) is None  # before any request
 
@@ -132,7 +126,7 @@ def test_a_message_that_is_received_again_was_not_processed():
     assert state(*processed, *failed) == "failed"
     assert state(*failed) == "failed"
     again = (*processed, start, DONE, end, report)
-    assert log_of(*again)[0].of(sent()) == Processing("failed", other, "message", RECEIVED_AGAIN)
+    assert log_of(*again).of(sent()) == Processing("failed", other, "message", RECEIVED_AGAIN)
     assert state(*processed, start, f"handling {FIRST}") == "failed"
 
 
@@ -141,7 +135,7 @@ def test_the_id_of_a_message_outweighs_its_work():
     other = ONE.replace("1111", "2222", 1)
     start, end, report = (text.replace(ONE, other) for text in (START, END, REPORT))
     success = (start, done, end, report)
-    log, _ = log_of(START, f"handling {FIRST}", "[ERROR] x", END, REPORT, *success)
+    log = log_of(START, f"handling {FIRST}", "[ERROR] x", END, REPORT, *success)
     assert log.of(sent(item="d1", key="2026-01-02")).state == "failed"
     assert log.of(sent(None, item="d1", key="2026-01-02")).seen_by == "work"
     assert log.of(sent(None, item="d1", key="2026-01-03")) is None
@@ -149,7 +143,7 @@ def test_the_id_of_a_message_outweighs_its_work():
     # Invocations that began before the send say nothing of it, whatever follows.
     late = SentMessage(None, SINCE + timedelta(seconds=6), "d1", "2026-01-02")
     assert log.of(late) is None
-    named, _ = log_of(START, work, END, REPORT)
+    named = log_of(START, work, END, REPORT)
     assert named.of(sent(None, item="d1", key="2026-01-02")).state == "ended"
 
 

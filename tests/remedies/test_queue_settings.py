@@ -8,9 +8,9 @@ import boto3
 import pytest
 from worlds.aws_front import FAST
 from worlds.kills import kills, restarted
-from worlds.memory_queues import MemoryQueues
 from worlds.messages import refusal
 from worlds.order_system import create_order_system
+from worlds.scripted_aws import ScriptedAws
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
@@ -200,7 +200,8 @@ LIVE = DrainedQueue(
 def test_the_visibility_timeout_is_never_below_the_function_timeout():
     def steps(settings, live=LIVE):
         measure = row("measure", settings)
-        return [step.name for step in settings_plan(MemoryQueues(), row("now", BASE), measure, live).steps]
+        aws = ScriptedAws(get_caller_identity=lambda: {"Account": "123456789012"})
+        return [step.name for step in settings_plan(aws, row("now", BASE), measure, live).steps]
 
     low = Settings(QueueSettings(60.0, max_receive_count=3), PollerSettings(10), function_timeout_s=20.0)
     # Lowered together, the function goes first.
