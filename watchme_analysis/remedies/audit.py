@@ -6,14 +6,14 @@ A setting that the case lacks is ``unknown``, never a finding.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.alarms.chains import Chain, cannot_fire
 from watchme_analysis.alarms.specification import AlarmSpec, existing_alarms
+from watchme_analysis.aws_shapes.responses import json_value
 from watchme_analysis.evidence.compose import ComposeService, compose_services, duration_s
 from watchme_analysis.nginx_conf.defaults import PROXY_READ_TIMEOUT_S
 from watchme_analysis.nginx_conf.routing import places_of, route_among
@@ -78,125 +78,144 @@ class Setting:
         return SOURCES[self.rule]
 
 
-_Rule = Callable[[Tables], Iterator[Setting]]
-
-
 def audit(tables: Tables, *, knows_alarms: bool) -> tuple[Setting, ...]:
-    """Return every setting that the rules check in a case, those to change first.
+    """Return every setting that the rules check in a case: those to change first, then by rule.
 
     A case that does not know the list of alarms, which may be empty, leaves alarms unknown.
     """
-    found = [each for rule in _RULES for each in rule(tables)]
+    lines = pipelines(tables)
+    found = [setting for each in lines for setting in _of_pipeline(tables, each)]
+    for rule in (_redrive_policies, _timeout_chain, _encryption, _containers, _processes):
+        found += rule(tables)
     found += _alarms(tables, knows_alarms=knows_alarms)
-    order = {"change": 0, "choice": 1, "unknown": 2, "ok": 3}
-    return tuple(sorted(found, key=lambda each: order[each.status]))
+    statuses, rules = ("change", "choice", "unknown", "ok"), [*SOURCES]
+    return tuple(sorted(found, key=lambda each: (statuses.index(each.status), rules.index(each.rule))))
 
 
 def _setting(
     rule: str,
     resource: str,
     current: Message | None,
-    recommended: Message,
+    recommended: Message | None,
     consequence: Message | None,
 ) -> Setting:
     """Return a setting; without a current value it is unknown, without a consequence it conforms."""
+    wanted = message("audit-unknown") if recommended is None else recommended
     if current is None:
-        return Setting(rule, resource, "unknown", message("audit-unknown"), recommended)
-    return Setting(rule, resource, "change" if consequence else "ok", current, recommended, consequence)
+        return Setting(rule, resource, "unknown", message("audit-unknown"), wanted)
+    return Setting(rule, resource, "change" if consequence else "ok", current, wanted, consequence)
 
 
-def _time_message(seconds: float | None) -> Message | None:
-    return None if seconds is None else message("audit-time", value=Duration(seconds))
+def _time(seconds: float | None, kind: str = "time") -> Message | None:
+    return None if seconds is None else message(f"audit-{kind}", value=Duration(seconds))
 
 
-def _at_least_message(seconds: float) -> Message:
-    return message("audit-at-least", value=Duration(seconds))
+def _number(value: float | None, kind: str = "number") -> Message | None:
+    return None if value is None else message(f"audit-{kind}", value=Count(int(value)))
 
 
-def _number_message(value: float | None) -> Message | None:
-    return None if value is None else message("audit-number", value=Count(int(value)))
+def _code(text: object) -> Message:
+    return message("audit-code", value=Code(str(text)))
 
 
-def _visibility(tables: Tables) -> Iterator[Setting]:
-    mappings = tables.table("event_source_mappings")
-    for each in pipelines(tables):
-        timeout_s, hidden_s = each.settings.function_timeout_s, each.settings.visibility_timeout_s
-        if each.function is None or timeout_s is None:
-            continue
-        windows = mappings.loc[mappings["queue"] == each.queue, "batching_window_s"].dropna()
-        window_s = float(windows.max()) if len(windows) else 0.0
-        advised_s = ADVISED_VISIBILITY_FACTOR * timeout_s + window_s
-        why = None
-        if hidden_s is not None and hidden_s < timeout_s:
-            why = message("audit-visibility-below-timeout", timeout=Duration(timeout_s))
-        elif hidden_s is not None and hidden_s < advised_s:
-            why = message(
-                "audit-visibility-short",
-                function=Resource(each.function),
-                timeout=Duration(timeout_s),
-                window=Duration(window_s),
-            )
-        yield _setting(
-            "visibility_timeout", each.queue, _time_message(hidden_s), _at_least_message(advised_s), why
+def _of_pipeline(tables: Tables, each: Pipeline) -> Iterator[Setting]:
+    """Yield the settings of a queue, its function and its DLQ."""
+    is_known = _attributes(tables, each.queue) is not None
+    if each.function is not None and each.settings.function_timeout_s is not None:
+        yield _visibility(tables, each, each.function, each.settings.function_timeout_s)
+    if each.dlq is not None and each.function is not None:
+        yield _receives(each)
+    if is_known and each.dlq is None:
+        retention_s = each.settings.retention_s
+        why = message("audit-dlq-missing")
+        if retention_s is not None:
+            why = message("audit-dlq-missing-after", retention=Duration(retention_s))
+        yield _setting("dlq", each.queue, message("audit-unset"), message("audit-dlq"), why)
+    elif is_known and each.dlq is not None:
+        name = message("audit-name", value=Resource(each.dlq))
+        yield _setting("dlq", each.queue, name, message("audit-dlq"), None)
+        if each.settings.retention_s is not None:
+            yield _dlq_retention(each, each.dlq, each.settings.retention_s)
+    if each.function is not None:
+        yield from _concurrency(each)
+    yield from _partial_batches(each)
+
+
+def _visibility(tables: Tables, each: Pipeline, function: str, timeout_s: float) -> Setting:
+    hidden_s, mappings = each.settings.visibility_timeout_s, tables.table("event_source_mappings")
+    windows = mappings.loc[mappings["queue"] == each.queue, "batching_window_s"].dropna()
+    window_s = float(windows.max()) if len(windows) else 0.0
+    advised_s = ADVISED_VISIBILITY_FACTOR * timeout_s + window_s
+    why = None
+    if hidden_s is not None and hidden_s < timeout_s:
+        why = message("audit-visibility-below-timeout", timeout=Duration(timeout_s))
+    elif hidden_s is not None and hidden_s < advised_s:
+        why = message(
+            "audit-visibility-short",
+            function=Resource(function),
+            timeout=Duration(timeout_s),
+            window=Duration(window_s),
         )
+    return _setting("visibility_timeout", each.queue, _time(hidden_s), _time(advised_s, "at-least"), why)
 
 
-def _receives(tables: Tables) -> Iterator[Setting]:
-    for each in pipelines(tables):
-        count = each.settings.max_receive_count
-        if each.dlq is None or each.function is None:
-            continue
-        why = None
-        if count is not None and count < _LEAST_RECEIVES:
-            hidden_s = each.settings.visibility_timeout_s
-            why = (
-                message("audit-receives-few", count=Count(count))
-                if hidden_s is None
-                else message(
-                    "audit-receives-few-after",
-                    count=Count(count),
-                    visibility=Duration(hidden_s),
-                    total=Duration(count * hidden_s),
-                )
+def _receives(each: Pipeline) -> Setting:
+    count, hidden_s = each.settings.max_receive_count, each.settings.visibility_timeout_s
+    why = None
+    if count is not None and count < _LEAST_RECEIVES:
+        why = message("audit-receives-few", count=Count(count))
+        if hidden_s is not None:
+            why = message(
+                "audit-receives-few-after",
+                count=Count(count),
+                visibility=Duration(hidden_s),
+                total=Duration(count * hidden_s),
             )
-        recommended = message("audit-receives-advised", value=Count(_LEAST_RECEIVES))
-        found = _setting("receive_count", each.queue, _number_message(count), recommended, why)
-        # More receives repeat work that fails: how many are right is a decision of the owner.
-        yield replace(found, status="choice") if why is not None else found
+    advised = _number(_LEAST_RECEIVES, "receives-advised")
+    found = _setting("receive_count", each.queue, _number(count), advised, why)
+    # More receives repeat work that fails: how many are right is a decision of the owner.
+    return replace(found, status="choice") if why is not None else found
 
 
-def _dlqs(tables: Tables) -> Iterator[Setting]:
-    for each in pipelines(tables):
-        if _attributes(tables, each.queue) is None:
-            continue
-        recommended = message("audit-dlq")
-        if each.dlq is None:
-            retention_s = each.settings.retention_s
-            why = (
-                message("audit-dlq-missing")
-                if retention_s is None
-                else message("audit-dlq-missing-after", retention=Duration(retention_s))
-            )
-            yield _setting("dlq", each.queue, message("audit-unset"), recommended, why)
-            continue
-        yield _setting("dlq", each.queue, message("audit-name", value=Resource(each.dlq)), recommended, None)
-        source_s, own_s = each.settings.retention_s, each.settings.dlq_retention_s
-        if source_s is None:
-            continue
-        short: Message | None = None
-        if own_s is not None and own_s <= source_s and own_s < LONGEST_RETENTION_S:
-            # The time in the source queue counts; only FIFO queues begin anew
-            # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html).
-            short = message("audit-retention-short", source=Duration(source_s), own=Duration(own_s))
-        longest = message("audit-time", value=Duration(LONGEST_RETENTION_S))
-        yield _setting("dlq_retention", each.dlq, _time_message(own_s), longest, short)
+def _dlq_retention(each: Pipeline, dlq: str, source_s: float) -> Setting:
+    own_s, short = each.settings.dlq_retention_s, None
+    if own_s is not None and own_s <= source_s and own_s < LONGEST_RETENTION_S:
+        # The time in the source queue counts; only FIFO queues begin anew
+        # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html).
+        short = message("audit-retention-short", source=Duration(source_s), own=Duration(own_s))
+    return _setting("dlq_retention", dlq, _time(own_s), _time(LONGEST_RETENTION_S), short)
+
+
+def _concurrency(each: Pipeline) -> Iterator[Setting]:
+    reserved, most = each.settings.reserved_concurrency, each.settings.max_concurrency
+    if reserved is None and most is None:
+        return
+    why, advised = None, most
+    if reserved is not None and most is None:
+        why, advised = message("audit-reserved-alone", reserved=Count(reserved)), reserved
+    elif reserved is not None and most is not None and most > reserved:
+        why = message("audit-most-above-reserved", most=Count(most), reserved=Count(reserved))
+        advised = reserved
+    current = message("audit-unset") if most is None else _number(most)
+    yield _setting("concurrency", each.queue, current, _number(advised, "number-at-most"), why)
+
+
+def _partial_batches(each: Pipeline) -> Iterator[Setting]:
+    size, reports = each.settings.batch_size, each.settings.reports_failures
+    if size is None or size <= 1:
+        return
+    advised, why = _code("ReportBatchItemFailures"), None
+    current = None if reports is None else advised
+    if reports is False:
+        current, why = message("audit-unset"), message("audit-batch-repeated", size=Count(size))
+    yield _setting("partial_batch", each.queue, current, advised, why)
 
 
 def _redrive_policies(tables: Tables) -> Iterator[Setting]:
-    sources: dict[str, list[Pipeline]] = {}
+    sources: dict[str, list[str]] = {}
     for each in pipelines(tables):
         if each.dlq is not None:
-            sources.setdefault(each.dlq, []).append(each)
+            sources.setdefault(each.dlq, []).append(each.queue)
     for dlq, queues in sources.items():
         attributes = _attributes(tables, dlq)
         if attributes is None:
@@ -204,91 +223,54 @@ def _redrive_policies(tables: Tables) -> Iterator[Setting]:
         policy = _loaded(attributes.get("RedriveAllowPolicy"))
         permission = str(policy.get("redrivePermission", "allowAll"))
         allowed = {str(arn).rsplit(":", 1)[-1] for arn in policy.get("sourceQueueArns", ())}
-        names = tuple(each.queue for each in queues)
-        refused = tuple(name for name in names if name not in allowed)
+        names, refused = tuple(queues), tuple(name for name in queues if name not in allowed)
         why = None
         if permission == "denyAll" or (permission == "byQueue" and refused):
             why = message("audit-redrive-refused", queues=Names(refused or names))
         elif permission == "allowAll":
             why = message("audit-redrive-open")
-        recommended = message("audit-redrive-by-queue", queues=Names(names))
-        current = message("audit-code", value=Code(permission))
-        yield _setting("redrive_allow_policy", dlq, current, recommended, why)
-
-
-def _concurrency(tables: Tables) -> Iterator[Setting]:
-    for each in pipelines(tables):
-        reserved, most = each.settings.reserved_concurrency, each.settings.max_concurrency
-        if each.function is None or (reserved is None and most is None):
-            continue
-        why, recommended = None, most
-        if reserved is not None and most is None:
-            why, recommended = message("audit-reserved-alone", reserved=Count(reserved)), reserved
-        elif reserved is not None and most is not None and most > reserved:
-            why = message("audit-most-above-reserved", most=Count(most), reserved=Count(reserved))
-            recommended = reserved
-        current = message("audit-unset") if most is None else message("audit-number", value=Count(most))
-        at_most = message("audit-number-at-most", value=Count(int(recommended or 0)))
-        yield _setting("concurrency", each.queue, current, at_most, why)
-
-
-def _partial_batches(tables: Tables) -> Iterator[Setting]:
-    for each in pipelines(tables):
-        size, reports = each.settings.batch_size, each.settings.reports_failures
-        if size is None or size <= 1:
-            continue
-        current = None if reports is None else message("audit-code", value=Code("ReportBatchItemFailures"))
-        why = None
-        if reports is False:
-            current, why = message("audit-unset"), message("audit-batch-repeated", size=Count(size))
-        recommended = message("audit-code", value=Code("ReportBatchItemFailures"))
-        yield _setting("partial_batch", each.queue, current, recommended, why)
+        advised = message("audit-redrive-by-queue", queues=Names(names))
+        yield _setting("redrive_allow_policy", dlq, _code(permission), advised, why)
 
 
 def _encryption(tables: Tables) -> Iterator[Setting]:
     for name in tables.table("queues")["queue"].dropna().unique():
         attributes = _attributes(tables, str(name)) or {}
         key, managed = attributes.get("KmsMasterKeyId"), attributes.get("SqsManagedSseEnabled")
-        recommended = message("audit-code", value=Code("SqsManagedSseEnabled=true"))
-        why = None
-        current: Message | None = None
+        current, why = None, None
         if key:
-            current = message("audit-code", value=Code(str(key)))
+            current = _code(key)
         elif managed is not None:
-            current = message("audit-code", value=Code(f"SqsManagedSseEnabled={str(managed).lower()}"))
-            why = None if str(managed).lower() == "true" else message("audit-unencrypted")
-        yield _setting("encryption", str(name), current, recommended, why)
+            is_on = str(managed).lower()
+            current = _code(f"SqsManagedSseEnabled={is_on}")
+            why = None if is_on == "true" else message("audit-unencrypted")
+        yield _setting("encryption", str(name), current, _code("SqsManagedSseEnabled=true"), why)
 
 
 def _alarms(tables: Tables, *, knows_alarms: bool) -> Iterator[Setting]:
-    alarms = tables.table("alarms")
-    chains = tuple(map(Chain.of, pipelines(tables)))
-    specs = existing_alarms(tables)
+    alarms, specs = tables.table("alarms"), existing_alarms(tables)
     seen: set[str] = set()
-    for chain in chains:
+    for chain in map(Chain.of, pipelines(tables)):
         for kind, metrics in _EXPECTED.items():
             resource = chain.resource(kind)
             if resource is None or resource in seen:
                 continue
             seen.add(resource)
             own = [spec for spec in specs if _watches(spec, resource, metrics)]
-            recommended = message("audit-alarm-on", metric=Code(metrics[0]))
-            silent = [spec.name for spec in own if not _notifies(alarms, spec.name)]
-            if not knows_alarms:
-                yield _setting("alarm", resource, None, recommended, None)
-                continue
-            if not own:
-                missing = message("audit-alarm-missing", resource=Resource(resource))
-                yield _setting("alarm", resource, message("audit-unset"), recommended, missing)
-                continue
-            current = message("audit-names", values=Names(tuple(spec.name for spec in own)))
-            why = message("audit-alarm-silent") if len(silent) == len(own) else None
-            yield _setting("alarm", resource, current, recommended, why)
-            for spec in own:
-                reasons = cannot_fire(spec, [chain])
-                rule = message("audit-code", value=Code(spec.in_words))
+            current, why = None, None
+            if knows_alarms and not own:
+                why = message("audit-alarm-missing", resource=Resource(resource))
+                current = message("audit-unset")
+            elif knows_alarms:
+                current = message("audit-names", values=Names(tuple(spec.name for spec in own)))
+                if not any(_notifies(alarms, spec.name) for spec in own):
+                    why = message("audit-alarm-silent")
+            advised = message("audit-alarm-on", metric=Code(metrics[0]))
+            yield _setting("alarm", resource, current, advised, why)
+            for spec in own if knows_alarms else ():
+                reason = next(iter(cannot_fire(spec, [chain])), None)
                 can = message("audit-alarm-reachable")
-                yield _setting("alarm_can_fire", spec.name, rule, can, reasons[0] if reasons else None)
+                yield _setting("alarm_can_fire", spec.name, _code(spec.in_words), can, reason)
 
 
 def _watches(spec: AlarmSpec, resource: str, metrics: tuple[str, ...]) -> bool:
@@ -320,41 +302,31 @@ def _timeout_chain(tables: Tables) -> Iterator[Setting]:
         if place["path"] is None or not place["proxy_pass"]:
             continue
         path = str(place["path"])
-        nginx_s = _read_timeout_s(place)
-        slowest_s[path] = nginx_s
+        nginx_s = slowest_s[path] = _read_timeout_s(place)
         edge = route_among(edge_places, path)
         if edge is not None:
             edge_s = _read_timeout_s(edge)
-            why = None
-            if edge_s <= nginx_s:
-                why = message("audit-edge-gives-up", edge=Duration(edge_s), nginx=Duration(nginx_s))
-            yield _setting(
-                "timeout_chain", f"edge {path}", _time_message(edge_s), _above_message(nginx_s), why
-            )
+            why = message("audit-edge-gives-up", edge=Duration(edge_s), nginx=Duration(nginx_s))
+            yield _outer_timeout(f"edge {path}", edge_s, nginx_s, why)
             slowest_s[path] = max(edge_s, nginx_s)
         longest_s = _longest_call_s(tables, path)
         if longest_s is not None:
-            why = None
-            if longest_s >= nginx_s:
-                why = message("audit-nginx-gives-up", nginx=Duration(nginx_s), call=Duration(longest_s))
-            yield _setting(
-                "timeout_chain", f"nginx {path}", _time_message(nginx_s), _above_message(longest_s), why
-            )
+            why = message("audit-nginx-gives-up", nginx=Duration(nginx_s), call=Duration(longest_s))
+            yield _outer_timeout(f"nginx {path}", nginx_s, longest_s, why)
     if not slowest_s:
         return
     path, api_s = max(slowest_s.items(), key=lambda item: item[1])
     for each in pipelines(tables):
         timeout_s = each.settings.function_timeout_s
-        if each.function is None or timeout_s is None:
-            continue
-        why = None
-        if timeout_s <= api_s:
+        if each.function is not None and timeout_s is not None:
             why = message("audit-function-gives-up", path=Resource(path), api=Duration(api_s))
-        yield _setting("timeout_chain", each.function, _time_message(timeout_s), _above_message(api_s), why)
+            yield _outer_timeout(each.function, timeout_s, api_s, why)
 
 
-def _above_message(seconds: float) -> Message:
-    return message("audit-above", value=Duration(seconds))
+def _outer_timeout(resource: str, outer_s: float, inner_s: float, why: Message) -> Setting:
+    """Return the timeout of a side that must wait longer than the side that it calls."""
+    consequence = why if outer_s <= inner_s else None
+    return _setting("timeout_chain", resource, _time(outer_s), _time(inner_s, "above"), consequence)
 
 
 def _read_timeout_s(place: Any) -> float:
@@ -404,38 +376,30 @@ _STATED_AS = {
 
 def _of_container(service: ComposeService) -> Iterator[Setting]:
     """Yield the settings of a service of merged compose files."""
-    if not service.is_one_shot:
-        why: Message | None
-        check = service.health
-        recommended = message("audit-check-soon")
-        # An overlay without its base states only what it changes.
-        is_overlay = not any(re.match(r"(image|build)(\.|$)", path) for path in service.files)
-        if check is None and not service.health_disabled and (is_overlay or not service.image_known):
-            # The image may have one.
-            if not is_overlay:
-                yield _setting("health_check", service.name, None, recommended, None)
-        elif check is None:
-            why = message("audit-check-missing")
-            yield _setting("health_check", service.name, message("audit-unset"), recommended, why)
-        else:
-            current = message(
-                "audit-check",
-                interval=Duration(check.interval_s),
-                timeout=Duration(check.timeout_s),
-                retries=Count(check.retries),
-            )
-            why = None
-            if check.timeout_s >= check.interval_s:
-                why = message("audit-check-slow", latest=Duration(check.latest_s))
-            yield _setting("health_check", service.name, current, recommended, why)
-        if is_overlay and not any(
-            path.endswith(("restart", "restart_policy.condition")) for path in service.files
-        ):
-            return
+    # An overlay without its base states only what it changes.
+    is_overlay = not any(re.match(r"(image|build)(\.|$)", path) for path in service.files)
+    if service.is_one_shot:
+        return
+    check, advised = service.health, message("audit-check-soon")
+    if check is not None:
+        current = message(
+            "audit-check",
+            interval=Duration(check.interval_s),
+            timeout=Duration(check.timeout_s),
+            retries=Count(check.retries),
+        )
+        slow = message("audit-check-slow", latest=Duration(check.latest_s))
+        why = slow if check.timeout_s >= check.interval_s else None
+        yield _setting("health_check", service.name, current, advised, why)
+    elif service.health_disabled or (service.image_known and not is_overlay):
+        missing = message("audit-check-missing")
+        yield _setting("health_check", service.name, message("audit-unset"), advised, missing)
+    elif not is_overlay:  # the image may have one
+        yield _setting("health_check", service.name, None, advised, None)
+    stated = ("restart", "restart_policy.condition")
+    if not is_overlay or any(path.endswith(stated) for path in service.files):
         why = message("audit-no-restart") if service.restart == "no" else None
-        current = message("audit-code", value=Code(service.restart))
-        recommended = message("audit-code", value=Code("unless-stopped"))
-        yield _setting("restart_policy", service.name, current, recommended, why)
+        yield _setting("restart_policy", service.name, _code(service.restart), _code("unless-stopped"), why)
 
 
 def _processes(tables: Tables) -> Iterator[Setting]:
@@ -446,8 +410,7 @@ def _processes(tables: Tables) -> Iterator[Setting]:
         name = str(row.service if isinstance(row.service, str) else row.app)
         workers = None if pd.isna(row.workers) else int(row.workers)
         why = message("audit-one-worker") if workers == 1 else None
-        at_least = message("audit-number-at-least", value=Count(2))
-        yield _setting("workers", name, _number_message(workers), at_least, why)
+        yield _setting("workers", name, _number(workers), _number(2, "number-at-least"), why)
     handlers = tables.table("app_handlers")
     pooled = handlers[handlers["runs_on"] == "thread_pool"]
     calls = tables.table("app_calls")
@@ -472,20 +435,6 @@ def _processes(tables: Tables) -> Iterator[Setting]:
         yield _setting("thread_pool", mine, message("audit-on-pool"), recommended, why)
 
 
-_RULES: tuple[_Rule, ...] = (
-    _visibility,
-    _receives,
-    _dlqs,
-    _redrive_policies,
-    _concurrency,
-    _partial_batches,
-    _timeout_chain,
-    _encryption,
-    _containers,
-    _processes,
-)
-
-
 def _attributes(tables: Tables, queue: str) -> dict[str, Any] | None:
     """Return the attributes of a queue; None when the case lacks them."""
     queues = tables.table("queues")
@@ -495,9 +444,5 @@ def _attributes(tables: Tables, queue: str) -> dict[str, Any] | None:
 
 def _loaded(text: Any) -> Any:
     """Return parsed JSON; an empty mapping for anything else."""
-    if not isinstance(text, str):
-        return text if isinstance(text, (dict, list)) else {}
-    try:
-        return json.loads(text)
-    except ValueError:
-        return {}
+    found = json_value(text)
+    return found if isinstance(found, (dict, list)) else {}
