@@ -122,7 +122,7 @@ def test_the_incident_is_played_to_its_end(world, tmp_path, capsys):
             if words[0] == "redrive" and "--plan" in words:
                 # Each message is waited for twice as long; the page states the time of the case.
                 for pipeline in (world.uploads, world.daily):
-                    pipeline.queue.attributes["VisibilityTimeout"] = "1"
+                    pipeline.queue.visibility_s = 1
         outputs.append((block, output))
     uploads, daily = world.uploads, world.daily
     # Each recording was processed once, and every day of every device was analysed once.

@@ -2,7 +2,7 @@
 
 Logs Insights with its life cycle, caps, pages and faults; GetMetricData with order, pages and retention;
 DescribeAlarmHistory and LookupEvents; Lambda's code, versions and invocations (`lambda_front`); event source
-mappings, and what SQS refuses of FIFO queues (`event_sources`); queues of many messages (`sqs_front`).
+mappings, and what SQS refuses of FIFO queues (`event_sources`); queues of many messages (`queue_service`).
 Everything else goes on to moto.
 """
 
@@ -25,7 +25,8 @@ from watchme_analysis.cloudwatch.session import RateLimits
 from worlds.event_sources import EventSources, checked_queue, checked_send
 from worlds.insights_engine import Engine, MalformedError
 from worlds.lambda_front import LambdaRefusalError, Lambdas
-from worlds.sqs_front import Queues
+from worlds.queue_endpoint import Operations
+from worlds.queue_service import Service, WallClock
 
 FAST = RateLimits(
     gap_s=0,
@@ -63,7 +64,9 @@ class Front:
     def __init__(self):
         self.lambdas = Lambdas()
         self.event_sources = EventSources()
-        self.queues = Queues()
+        # Moto takes a second for each of a thousand messages.
+        self.queues = Service(clock=WallClock())
+        self.queues.count_delay_s = 0.0
         self.faults = defaultdict(deque)
         self.calls = Counter()
         # Entries that a batch call does not carry out, by operation: (Id, SenderFault) for one call each.
@@ -543,11 +546,15 @@ def handler_for(front, server):
                 self.answer(answer)
 
         def serve_queue(self, target, body):
-            """Answer for what moto's queues lack; return whether it was such a call."""
-            found = front.queues.answer(target, body)
-            if found is not None:
-                self.answer(found)
-            return found is not None
+            """Answer for a queue of the front's own account; return whether it was one."""
+            service, _, operation = target.partition(".")
+            asked = json.loads(body) if service == "AmazonSQS" else {}
+            name = asked.get("QueueName") or asked.get("QueueUrl", "").rpartition("/")[2]
+            if name not in front.queues.queues:
+                return False
+            with front.lock:
+                self.answer(Operations(front.queues).answer("sqs", operation, asked))
+            return True
 
         def serve_lambda(self, target, body):
             """Answer for a function of :class:`Lambdas`, its code and its log; return whether it was one."""
@@ -631,7 +638,7 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(self.front, moto))
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-        self.front.lambdas.address = self.front.queues.address = self.url
+        self.front.lambdas.address = self.front.queues.url = self.url
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self):

@@ -68,6 +68,10 @@ class Operations:
         names = asked.get("AttributeNames", [])
         return {"Attributes": {key: value for key, value in found.items() if "All" in names or key in names}}
 
+    def _sqs_list_dead_letter_source_queues(self, asked):
+        dlq = self._queue_of(asked)
+        return {"queueUrls": [each.url for each in self.account.queues.values() if each.dlq is dlq]}
+
     def _sqs_send_message(self, asked):
         queue, body = self._queue_of(asked), asked["MessageBody"]
         if any((ord(each) < 32 and each not in "\t\n\r") or each in "\ufffe\uffff" for each in body):

@@ -12,6 +12,7 @@ from the generator of the `Service`. There are standard queues alone, and no del
 import heapq
 import json
 import random
+import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable
@@ -45,6 +46,16 @@ class Clock:
             self.now, _, action = heapq.heappop(self._due)
             action()
         self.now = end
+
+
+class WallClock(Clock):
+    """The clock of this machine: what is due happens when somebody looks."""
+
+    now = property(lambda self: time.time(), lambda self, value: None)
+
+    def advance(self, seconds):
+        while self._due and self._due[0][0] <= self.now:
+            heapq.heappop(self._due)[2]()
 
 
 @dataclass
@@ -146,8 +157,8 @@ class Service:
         Longest time until a line can be read, and until the counts of a queue are right.
     """
 
-    def __init__(self, seed=0):
-        self.clock, self.rng = Clock(), random.Random(seed)
+    def __init__(self, seed=0, clock=None):
+        self.clock, self.rng = clock or Clock(), random.Random(seed)
         self.queues, self.functions, self.logs = {}, {}, {}
         self.processed, self.sent_by, self.calls = Counter(), {}, []
         self.faults, self.partial, self.repeats, self.sender = {}, 0.0, 0.0, "tool"

@@ -13,7 +13,7 @@ import boto3
 from watchme_analysis.remedies.deployment import sqs_event
 from worlds.aws_front import metric_math, statistic
 from worlds.lambda_front import zipped
-from worlds.sqs_front import ACCOUNT, REGION
+from worlds.queue_service import ACCOUNT, REGION
 
 MESSAGES = 991  # all messages of the three days, of which some are repeated notifications of one recording
 REPEATED = 12
@@ -30,9 +30,8 @@ class Pipeline:
         self.front, self.name, self.done = front, name, []
         self.function = f"{name}-worker"
         self.group = f"/aws/lambda/{self.function}"
-        self.dlq = front.queues.create(f"{name}-dlq")
-        policy = json.dumps({"deadLetterTargetArn": self.dlq.arn, "maxReceiveCount": RECEIVES})
-        self.queue = front.queues.create(name, VisibilityTimeout=str(VISIBILITY_S), RedrivePolicy=policy)
+        self.dlq = front.queues.queue(f"{name}-dlq", retention_s=1_209_600)
+        self.queue = front.queues.queue(name, visibility_s=VISIBILITY_S, dlq=self.dlq, most_receives=RECEIVES)
         front.lambdas.create(self.function, zipped(lambda_function=code))
         front.mappings.append(
             {
@@ -54,11 +53,11 @@ class Pipeline:
 
     def work(self):
         """Process every message that is in the queue."""
-        while batch := self.queue.receive(10, VISIBILITY_S):
-            if self.invoke([(message["MessageId"], message["Body"]) for message in batch]):
-                self.done += [message["Body"] for message in batch]
+        while batch := self.front.queues.receive(self.queue, 10, VISIBILITY_S):
+            if self.invoke([(message.id, message.body) for message in batch]):
+                self.done += [message.body for message in batch]
                 for message in batch:
-                    self.queue.delete(message["ReceiptHandle"])
+                    self.front.queues.delete(self.queue, message.handles[-1], self.function)
 
 
 class ThreeDays:
@@ -122,9 +121,10 @@ class ThreeDays:
             self.process(self.daily, at, f"00000000-0000-4000-8001-{device:012d}", body)
         self.front.lambdas.functions[self.uploads.function]["code"] = broken
         for at, body in failing:
-            name = self.uploads.dlq.add(body, sent_ms=round(at.timestamp() * 1000))
-            self.process(self.uploads, at, name, body)
-            self.uploads.dlq.messages[name]["Attributes"]["ApproximateReceiveCount"] = str(RECEIVES)
+            ago_s = datetime.now(UTC).timestamp() - at.timestamp()
+            failed = self.front.queues.put_failed(self.uploads.dlq, self.uploads.queue, body, ago_s=ago_s)
+            failed.received = RECEIVES
+            self.process(self.uploads, at, failed.id, body)
         # CloudTrail's record of the deployment.
         self.front.trail.append(
             {
