@@ -1,16 +1,13 @@
 """Settings: their precedence, their sources, and what is said of invalid ones."""
 
-import json
 import os
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 from worlds.messages import messages_in
 from worlds.settings_file import write_settings
 from worlds.together import together
 
-from watchme_analysis.cli.config import config_group
 from watchme_analysis.config import (
     Config,
     Destination,
@@ -173,40 +170,6 @@ def test_the_system_is_the_one_named_else_the_only_one(places):
     assert load(places, WATCHME_SYSTEM="refunds").chosen_system().name == "refunds"
     with pytest.raises(InputError, match=r"no system 'x': the systems are orders, refunds\."):
         load(places).chosen_system("x")
-
-
-def test_show_prints_each_value_and_its_source(places, monkeypatch):
-    write(places, 'time_zone = "Europe/Berlin"')
-    monkeypatch.chdir(places)
-    monkeypatch.delenv("WATCHME_TIME_ZONE")
-    monkeypatch.setenv("WATCHME_REGION", "eu-central-1")
-    shown = CliRunner().invoke(config_group, ["show"], catch_exceptions=False).stdout.splitlines()
-    file = str(places.parents[1] / "watchme.toml")
-    assert shown[1].split() == ["time_zone", "Europe/Berlin", "file", file]
-    printed = json.loads(CliRunner().invoke(config_group, ["show", "--json"]).stdout)
-    assert printed["time_zone"] == {"value": "Europe/Berlin", "source": file, "stated_by": "file"}
-    assert printed["region"] == {
-        "value": "eu-central-1", "source": "WATCHME_REGION", "stated_by": "environment",
-    }  # fmt: skip
-    assert (printed["alarms"]["source"], printed["alarms"]["stated_by"]) == ("default", "default")
-    printed = json.loads(CliRunner().invoke(config_group, ["show", "--json", "--region", "us-east-1"]).stdout)
-    assert printed["region"] == {"value": "us-east-1", "source": "--region", "stated_by": "option"}
-
-
-@pytest.mark.parametrize(
-    ("text", "urls"),
-    [
-        ('health = "/health"', (None, None)),
-        ('health = "https://a.example.com/h"', ("https://a.example.com/h", None)),
-        ('api = "https://a.example.com:8443/v1"\nhealth = "/h"\nport = 80',
-         ("https://a.example.com:8443/h", "http://127.0.0.1:80/h")),
-        ('api = "https://a.example.com/v1"\nport = 80', (None, "http://127.0.0.1:80/")),
-    ],
-)  # fmt: skip
-def test_the_urls_of_the_health_endpoint(places, text, urls):
-    write(places, f"[systems.orders]\n{text}\n")
-    system = load(places).systems["orders"]
-    assert (system.health_url, system.local_health_url) == urls
 
 
 def error_of(call, *arguments):

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -158,17 +157,6 @@ CHANGES = {
     "inputs": 3,
     "format_version": "x",
 }
-# More levels than Python lets functions nest.
-DEEP_YAML = 2_000
-SPECS = {
-    "deep": "x: " + "[" * DEEP_YAML + "]" * DEEP_YAML,
-    "binary": b"\xff\xfe",
-    "open": "a: [",
-    "tag": "!!python/object/apply:os.system ['true']",
-    "date": "2025-99-99",
-    "control": "\x00",
-    "number": "3",
-}
 
 
 @pytest.fixture(scope="module")
@@ -303,12 +291,6 @@ def test_a_manifest_with_a_wrong_or_missing_field_is_one_sentence(fault_of, fold
     check_manifest(fault_of, folder, json.dumps({key: manifest[key] for key in manifest if key != name}))
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_a_specification_of_alarms_that_is_none_is_one_sentence(fault_of, folder, name):
-    write(folder / "alarms.yaml", SPECS[name])
-    assert fault_of(("alarms", "backtest", "case", "--spec", "alarms.yaml")) == ""
-
-
 @pytest.mark.slow
 def test_files_whose_names_are_not_utf_8_are_read(watchme, tmp_path):
     evidence = tmp_path / os.fsdecode(b"\xe9vidence")
@@ -328,40 +310,3 @@ def test_files_whose_names_are_not_utf_8_are_read(watchme, tmp_path):
     page = run("access", evidence / os.fsdecode(b"access-caf\xe9.log"), "--parquet", "rows.parquet")
     assert r"access-caf\xe9.log" in page
     assert r"access-caf\xe9.log" in run("access", evidence, "--json").replace("\\\\", "\\")
-
-
-@pytest.mark.slow(fast=2)
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["access", "s3://bucket/access.log"],
-        ["access", "s3://bucket/web/"],
-        ["access", "access.log", "--parquet", "s3://bucket/requests.parquet"],
-        ["query", "run", "cold_starts", "--log-group", "/aws/lambda/w"],
-        ["case", "pull", "backlog", "--queue", "q"],
-    ],
-    ids=lambda words: " ".join(words[:3]),
-)
-@pytest.mark.usefixtures("quick_calls")
-def test_a_service_that_cannot_be_reached_is_exit_1(tmp_path, monkeypatch, capsys, words):
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    (tmp_path / "access.log").write_text(ACCESS)
-    monkeypatch.chdir(tmp_path)
-    settings = {
-        "ENDPOINT_URL": address,
-        "REGION": "eu-west-1",
-        "ACCESS_KEY_ID": "x",
-        "SECRET_ACCESS_KEY": "y",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setattr(sys, "argv", ["watchme", *words])
-
-    with pytest.raises(SystemExit) as ended:
-        main()
-
-    assert ended.value.code == 1
-    error = capsys.readouterr().err
-    assert error.startswith("watchme: ") and len(error.splitlines()) == 1

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from worlds.printed import lines_of, one_line, said
+from worlds.printed import lines_of, said
 from worlds.small_evidence import ACCESS
 
 from watchme_analysis.text.message import Choice, Names, message
@@ -61,16 +61,6 @@ def test_import_exits_1_and_names_what_could_not_be_read(watchme, evidence, tmp_
     assert [one["value"] for one in answer["facts"] if one["id"] == "work_items"] == [None]
 
 
-def test_import_takes_times_without_a_zone_for_those_of_the_option(watchme, evidence, tmp_path):
-    (evidence / "app.log").write_text("2025-12-11 10:00:05,000 INFO [7] app: done\n")
-    assert watchme("case", "import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo").stderr == ""
-    found = watchme("case", "sql", tmp_path / "case", "select hour(time) as h from app_log", "--csv")
-    assert found.stdout == "h\n1\n"
-    (evidence / "case.toml").write_text('time_zone = "UTC"\n')
-    other = watchme("case", "import", evidence, tmp_path / "case", "--timezone", "Asia/Tokyo")
-    assert lines_of(other.stderr) == [said("import-zone-of-case", stated="UTC", option="Asia/Tokyo")]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
@@ -86,15 +76,6 @@ def test_a_stopped_import_leaves_no_half_a_case(end, evidence, tmp_path):
         assert process.stderr.read().strip() == ("watchme: stopped" if end is signal.SIGINT else "")
     assert process.returncode == (130 if end is signal.SIGINT else 128 + end)
     assert list((tmp_path / "in").iterdir()) == []
-
-
-def test_show_has_a_row_for_each_table_and_the_next_command(watchme, small_case):
-    rows = watchme("case", "show", small_case.path, "--json")
-    assert (rows.returncode, json.loads(rows.stdout)) == (0, TABLES)
-    shown = watchme("case", "show", small_case.path, "--timezone", "UTC").stdout
-    assert "access_log     3         0        -  01:00:01 .. 01:00:31\n" in shown
-    assert small_case.manifest["inputs"][0]["sha256"][:12] in shown
-    assert one_line(shown).endswith(f"{said('case-next')} watchme diagnose health {small_case.path}")
 
 
 def test_the_list_has_the_window_and_the_rows_of_each_case(watchme, small_case):

@@ -1,5 +1,4 @@
 import json
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -63,19 +62,6 @@ def ask(capsys, *arguments):
     code = cli.main(["query", "run", *arguments, "--output", "jsonl"], standalone_mode=False)
     out, err = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], err
-
-
-@pytest.mark.slow
-def test_profiles_are_queried_at_once_and_one_that_fails_is_named(group, tmp_path, monkeypatch, capsys):
-    config = tmp_path / "config"
-    keys = "region = ap-southeast-2\naws_access_key_id = x\naws_secret_access_key = x\n"
-    config.write_text(f"[profile night]\n{keys}[profile day]\n{keys}")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    profiles = ["--profile", "night", "--profile", "nobody", "--profile", "day"]
-    code, rows, err = ask(capsys, "worker_timeouts", *profiles)
-    assert code == 1
-    assert Counter(row["place"] for row in rows) == {"night/ap-southeast-2": 1, "day/ap-southeast-2": 1}
-    assert "nobody failed: AWS can't be called" in err
 
 
 def test_parameters_and_groups_by_hand(group):

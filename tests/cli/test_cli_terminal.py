@@ -51,33 +51,6 @@ def test_what_a_terminal_obeys_or_hides_is_shown_as_escapes(text, shown):
     assert terminal.printable(shown) == shown
 
 
-def test_json_keeps_its_values(capsys):
-    value = {"path": HOSTILE + "dev\ud83d" + "日報"}
-    terminal.echo_json(json.dumps(value, ensure_ascii=False))
-    said = capsys.readouterr().out
-    assert json.loads(said) == value
-    assert not obeyed(said)
-    assert "日報" in said
-
-
-def test_data_for_programs_is_exact_in_a_pipe_and_harmless_on_a_terminal(capsys, monkeypatch):
-    terminal.echo_data(HOSTILE)
-    assert capsys.readouterr().out == HOSTILE
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    terminal.echo_data(HOSTILE)
-    assert not obeyed(capsys.readouterr().out)
-
-
-def test_what_nothing_handled_is_harmless_too(capsys):
-    try:
-        raise RuntimeError(HOSTILE)
-    except RuntimeError as error:
-        terminal.show_traceback(type(error), error, error.__traceback__)
-    said = capsys.readouterr().err
-    assert "RuntimeError" in said
-    assert not obeyed(said)
-
-
 def printing(path):
     """The calls in a module that print."""
     names = {

@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from worlds.deliveries import Received, at, diagnosis, world
-from worlds.receivers import unused_port
 
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.changes import (
@@ -45,11 +44,6 @@ CONTENT = Content(
     "https://reports.example.com/x/report.html",
 )
 DELIVERY = Delivery(NOTICE, CONTENT, None)
-OWN_AWS = {
-    "sns": {"topic": "arn:aws:sns:ap-southeast-2:123456789012:on-call"},
-    "s3": {"bucket": "reports"},
-    "eventbridge": {"bus": "default"},
-}
 
 
 def made(tmp_path, kind, **settings):
@@ -334,11 +328,6 @@ def test_a_record_of_the_owner_that_is_out_of_reach_keeps_nobody_from_running(tm
     assert "another machine" in said
 
 
-def test_a_missing_bucket_is_a_failed_delivery(tmp_path, front, page):
-    found = failure(made(tmp_path, "s3", bucket="nobodys"), replace(DELIVERY, page=page))
-    assert found[:2] == (False, False) and "NoSuchBucket" in found[2]
-
-
 # Files, secrets, texts
 
 
@@ -402,76 +391,6 @@ def test_every_kind_has_texts_in_both_languages(kind, language):
         assert len(content.changes) == 2
     if not kind.endswith("failed"):
         assert len(content.steps) == 1 and len(content.sentences) == 1
-
-
-def all_senders(tmp_path, url, smtp_port):
-    """Return a sender of each type that uses a network, all to one server; a slow one is given up early."""
-    root = url.partition("/services")[0]
-    settings = {
-        "slack": {"webhook": "env:URL"},
-        "slack-app": {"token": "env:TOKEN", "channel": "#on-call", "api": f"{root}/api/"},
-        "teams": {"webhook": "env:URL"},
-        "email": {"to": ("a@example.com",), "from": "b@example.com", "smtp": f"127.0.0.1:{smtp_port}"},
-        **OWN_AWS,
-    }
-    settings["email"]["tls"] = "tls" if url.startswith("https") else "none"
-    accounts = account_of(None, None, timeout_s=0.3)
-    found = {}
-    for name, each in settings.items():
-        kind = name.partition("-")[0]
-        sender = sender_of(Destination(name, kind, settings=each), tmp_path, accounts)
-        sender.timeout_s, found[name] = 0.3, sender
-    return found
-
-
-def as_aws(status):
-    """Return a function from the type of a request to the body of an error, as AWS writes it."""
-    code = {"429": "Throttling", "500": "InternalError"}[status]
-    xml = f"<ErrorResponse><Error><Code>{code}</Code><Message>x</Message></Error></ErrorResponse>"
-    return lambda kind: xml.encode() if "json" not in (kind or "") else json.dumps({"__type": code}).encode()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("trouble", ["unavailable", "slow", "429", "500", "tls"])
-def test_destinations_in_trouble_affect_no_other_and_are_reported(
-    tmp_path, webhook, mail_server, monkeypatch, front, trouble
-):
-    url, port = webhook.url, mail_server.port
-    if trouble == "unavailable":
-        port = unused_port()
-        url = f"http://127.0.0.1:{port}/services/T0/B0/secret-part"
-    elif trouble == "tls":
-        url = url.replace("http:", "https:")
-    else:
-        webhook.answers = [0.6 if trouble == "slow" else (int(trouble), {}, as_aws(trouble))] * 100
-        answer = {"slow": 0.6, "429": "451 later", "500": "554 no"}[trouble]
-        mail_server.answers = {"message": [answer] * 10}
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url.partition("/services")[0])
-    monkeypatch.setenv("URL", url)
-    monkeypatch.setenv("TOKEN", "xoxb-secret-part")
-    errors = Received()
-    senders = all_senders(tmp_path, url, port)
-    names = list(senders)
-    types = {name: ({"type": name.partition("-")[0]}, each) for name, each in senders.items()}
-    # Before and after the others: neither keeps a healthy one waiting for a retry.
-    healthy = {"first": Received(), "last": Received()}
-    found = world(
-        tmp_path / "state",
-        first=healthy["first"],
-        **types,
-        last=healthy["last"],
-        errors=({"when": "failures", "errors": True}, errors),
-    )
-    result = found.run(2, diagnosis(start=1, cause="consumer_failing"))
-    states = {each["destination"]: each["status"] for each in result["deliveries"]}
-    assert states["first"] == states["last"] == states["errors"] == "confirmed"
-    # What a slow server was sent several times and never confirmed may be there.
-    expected = {"failed", "uncertain"} if trouble == "slow" else {"failed"}
-    assert {states[name] for name in names} <= expected
-    assert result["status"] == "partial"
-    assert len(webhook.posted) == 0 or trouble == "slow"
-    reported = {each.notice.error.partition(":")[0] for each in errors.deliveries}
-    assert reported == set(names) and "secret-part" not in json.dumps(result)
 
 
 # A Slack app

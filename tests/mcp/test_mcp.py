@@ -1,7 +1,6 @@
 """The server for agents, over the SDK's client: read-only, bounded, redacted, and the referee of claims."""
 
 import asyncio
-import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +14,6 @@ if find_spec("mcp") is None:
 from watchme_analysis.case.case_folder import read_case
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.errors import QueryError
-from watchme_analysis.mcp.answers import MOST_CHARACTERS, bounded
 from watchme_analysis.mcp.claims import check_claim
 from watchme_analysis.mcp.server import TOOLS, make_server
 from watchme_analysis.mcp.tools import Tools
@@ -130,23 +128,6 @@ def test_errors_are_sentences_and_not_tracebacks(cases):
         result = call(Tools((cases,)), name, **arguments)
         assert result.is_error
         assert sentence in result.content[0].text
-
-
-def written(value):
-    return len(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def test_an_answer_stays_within_its_size_whatever_it_holds(tools):
-    for value in (
-        {str(number): "x" * 80 for number in range(5000)},
-        {"ranking": [{"evidence": [{"sql": "x" * 30_000}]}] * 3, "summary": ["y" * 30_000]},
-        {"layers": [[[["\n" * 20]]]] * 4_000},
-    ):
-        assert written(bounded(value)) <= MOST_CHARACTERS
-    found = tools.sql("pool", "select repeat('x', 20000) as text, * from access_log", limit=10_000)
-    assert written(found) <= MOST_CHARACTERS
-    assert found["rows"] > 50 > found["shown"] == len(found["records"]) == 50 - found["left_out"]["records"]
-    assert found["records"][0]["text"].endswith("… (20,000 characters)")
 
 
 def test_an_unknown_argument_is_refused_by_name(cases):

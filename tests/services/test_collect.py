@@ -209,16 +209,6 @@ def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_pat
 
 
 @pytest.mark.slow
-def test_the_raw_answers_give_the_same_case(account, tmp_path):
-    pull(Aws(rate_limits=FAST), request(), tmp_path / "case", raw=tmp_path / "raw")
-    imported = import_folder(tmp_path / "raw", tmp_path / "again").case
-    pulled = open_case(tmp_path / "case")
-    assert imported.tables == pulled.tables
-    for table in imported.tables:
-        pd.testing.assert_frame_equal(imported.table(table), pulled.table(table))
-
-
-@pytest.mark.slow
 def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
     """By botocore's own account of all calls that the two commands make."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -308,17 +298,6 @@ def test_a_part_that_fails_costs_no_other(account, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_is_named_must_exist(account, tmp_path):
-    with pytest.raises(NotFoundError, match="check name, region and profile"):
-        pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("nowhere",)), tmp_path / "case")
-    with pytest.raises(InputError, match="Nothing is named"):
-        pull(Aws(rate_limits=FAST), Request(WINDOW), tmp_path / "case")
-    with pytest.raises(NotFoundError, match=r"nobody.*check name, region and profile"):
-        pull(Aws(rate_limits=FAST), Request(WINDOW, functions=("nobody",)), tmp_path / "case")
-    assert not (tmp_path / "case").exists()
-
-
-@pytest.mark.slow
 def test_what_was_deleted_costs_no_other_part(account, tmp_path):
     """A deleted function and a deleted queue are recorded as missing, and the rest is pulled."""
     named = Request(WINDOW, queues=("sed-queue", "gone"), functions=("nobody",))
@@ -373,26 +352,6 @@ def run(capsys, *arguments):
     """Run the command as a shell does and return its exit code, output and errors."""
     code = cli.main([*map(str, arguments)], standalone_mode=False)
     return (code, *capsys.readouterr())
-
-
-@pytest.mark.slow
-def test_the_same_words_offline_give_the_same_case(account, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    words = ["case", "pull", "backlog", tmp_path / "case", "--queue", "sed-queue", "--since", "7h"]
-    code, out, err = run(capsys, *words)
-    assert (code, "next: watchme diagnose backlog" in out) == (0, True)
-    assert err.index("will scan at most") < err.index("counts as one receive")
-    calls = sum(account.calls.values())
-    code, again, err = run(capsys, *words, "--offline")
-    assert (code, sum(account.calls.values())) == (0, calls)
-    scanned = [line for line in out.splitlines() if line.startswith("log queries scanned")]
-    assert again.splitlines() == [
-        "log queries scanned 0.000 GB, about 0.0000 USD" if line in scanned else line
-        for line in out.splitlines()
-    ]
-    assert "Offline: nothing was retrieved" in err
-    cached = open_case(tmp_path / "case").table("log_queries").cached_at
-    assert cached.notna().all()
 
 
 @pytest.mark.slow
