@@ -12,8 +12,8 @@ import click
 
 from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.completion import CASE
-from watchme_analysis.cli.options import functions_option, language_option, queues_option, system_option
-from watchme_analysis.cli.output import output_of, output_options
+from watchme_analysis.cli.options import functions_option, queues_option, system_option
+from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.config import load_config
 from watchme_analysis.storage.process_temp_dir import process_temp_dir
@@ -41,10 +41,9 @@ Examples:
 @functions_option
 @system_option
 @click.option("--all", "shows_all", is_flag=True, help="Print also the settings that conform.")
-@language_option
 @session_options
-@output_options()
-def audit(case: Path | None, live: bool, shows_all: bool, **options: Any) -> None:
+@renders()
+def audit(out: Printer, case: Path | None, *, live: bool, shows_all: bool, **options: Any) -> Result:
     """Check every setting of a CASE: its rule and source, current value, consequence, recommended value.
 
     Checked are visibility timeout, receive count, DLQ, retention, redrive allow policy, concurrency, timeouts
@@ -56,7 +55,6 @@ def audit(case: Path | None, live: bool, shows_all: bool, **options: Any) -> Non
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.services.collect import pull_settings
 
-    output = output_of(options)
     if (case is None) != live:
         raise click.UsageError(error_sentence("error-case-or-live"))
     if case is not None and (options["queues"] or options["functions"]):
@@ -70,12 +68,11 @@ def audit(case: Path | None, live: bool, shows_all: bool, **options: Any) -> Non
             queues, functions = system.queues, system.functions
         with tempfile.TemporaryDirectory(dir=process_temp_dir()) as folder:
             found = _audited(pull_settings(session_of(options), queues, functions, Path(folder) / "case"))
-    out = Printer(options["language"])
     shown = [each for each in found if shows_all or each.status != "ok"]
-    output.show(
-        lambda: _lines(found, shown, out),
-        lambda: [_row(each, lambda said: said and out.document(said)) for each in found],
-        lambda: (_row(each, lambda said: said and out.text(said)) for each in found),
+    return Result(
+        _lines(found, shown, out),
+        [_row(each, lambda said: said and out.text(said)) for each in found],
+        [_row(each, lambda said: said and out.document(said)) for each in found],
     )
 
 
