@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from watchme_analysis.remedies.redrive_plan import plan_redrive as plan_redrive
     from watchme_analysis.report.run import write_reports as write_reports
     from watchme_analysis.retrieval import Retrieval as Retrieval
+    from watchme_analysis.services.collect import pull as pull
     from watchme_analysis.services.diagnose import diagnose as diagnose
     from watchme_analysis.services.explain import explain as explain
-    from watchme_analysis.services.pull import pull as pull
     from watchme_analysis.version import __version__ as __version__
     from watchme_analysis.window import Window as Window
 
@@ -80,7 +80,7 @@ _PUBLIC = {
     "report.run": ("write_reports",),
     "retrieval": ("Retrieval",),
     "services.diagnose": ("diagnose",),
-    "services.pull": ("pull",),
+    "services.collect": ("pull",),
     "remedies.redrive_plan": (
         "plan_redrive",
         "complete_redrive",

@@ -25,7 +25,7 @@ from watchme_analysis.config import load_config
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.services.collect import (
     Request,
-    pull,
+    pull_case,
 )
 from watchme_analysis.services.propose_config import Proposal, find_in_aws
 from watchme_analysis.window import Window
@@ -137,7 +137,7 @@ def request(**more):
 @pytest.mark.slow
 def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
     aws = Aws(rate_limits=FAST)
-    pulled = pull(aws, request(), tmp_path / "case")
+    pulled = pull_case(aws, request(), tmp_path / "case")
     assert pulled.failures == {}
     case = pulled.report.case
     assert sorted(case.table("queues").queue) == ["sed-queue", "sed-queue-dlq"]
@@ -178,7 +178,7 @@ def test_a_queue_leads_to_everything_that_belongs_to_it(account, tmp_path):
 
 @pytest.mark.slow
 def test_dead_letters_stay_where_they_are(account, tmp_path):
-    first = pull(Aws(rate_limits=FAST), request(sample=7), tmp_path / "case")
+    first = pull_case(Aws(rate_limits=FAST), request(sample=7), tmp_path / "case")
     assert len(open_case(tmp_path / "case").table("queue_messages")) == 7
     assert not any("hidden" in note for note in first.notes)
     sqs = boto3.client("sqs")
@@ -189,7 +189,7 @@ def test_dead_letters_stay_where_they_are(account, tmp_path):
         "0",
     )
     sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60)
-    second = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
+    second = pull_case(Aws(rate_limits=FAST), request(), tmp_path / "case")
     assert any("About 10 more messages of sed-queue-dlq were hidden" in note for note in second.notes)
 
 
@@ -271,7 +271,7 @@ def with_containers(queue):
 @pytest.mark.slow
 def test_a_queue_without_function_leads_to_the_containers_that_name_it(account, tmp_path):
     with_containers("uploads")
-    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("uploads",)), tmp_path / "case")
+    pulled = pull_case(Aws(rate_limits=FAST), Request(WINDOW, queues=("uploads",)), tmp_path / "case")
     assert not pulled.failures
     consumers = pulled.report.case.table("consumers").set_index("name")
     assert set(consumers.index) == {"uploads-worker", "hosts"}
@@ -288,7 +288,7 @@ def allowed(capsys, *words):
 def test_a_part_that_fails_costs_no_other(account, tmp_path):
     account.faults["LookupEvents"].append("denied")
     del account.engine.tables[GROUP]
-    pulled = pull(Aws(rate_limits=FAST), request(), tmp_path / "case")
+    pulled = pull_case(Aws(rate_limits=FAST), request(), tmp_path / "case")
     assert set(pulled.failures) == {"changes (CloudTrail)", f"logs of {GROUP}"}
     case = pulled.report.case
     assert case.table("changes").empty
@@ -301,39 +301,39 @@ def test_a_part_that_fails_costs_no_other(account, tmp_path):
 def test_what_was_deleted_costs_no_other_part(account, tmp_path):
     """A deleted function and a deleted queue are recorded as missing, and the rest is pulled."""
     named = Request(WINDOW, queues=("sed-queue", "gone"), functions=("nobody",))
-    pulled = pull(Aws(rate_limits=FAST), named, tmp_path / "case")
+    pulled = pull_case(Aws(rate_limits=FAST), named, tmp_path / "case")
     assert {"queue gone", "function nobody"} <= set(pulled.failures)
     assert set(open_case(tmp_path / "case").table("queues").queue) == {"sed-queue", "sed-queue-dlq"}
     boto3.client("sqs").delete_queue(
         QueueUrl=boto3.client("sqs").get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
     )
-    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, queues=("sed-queue",)), tmp_path / "other")
+    pulled = pull_case(Aws(rate_limits=FAST), Request(WINDOW, queues=("sed-queue",)), tmp_path / "other")
     assert [*pulled.failures] == ["queue sed-queue-dlq"]
     assert set(pulled.report.case.table("queues").queue) == {"sed-queue"}
 
 
 @pytest.mark.slow
 def test_a_ceiling_refuses_before_scanning(account, tmp_path):
-    hour = int(START.timestamp()) // 3600 * 3600 + 3600
+    hour, aws = int(START.timestamp()) // 3600 * 3600 + 3600, Aws(rate_limits=FAST)
     account.metrics[("AWS/Logs", "IncomingBytes", (("LogGroupName", GROUP),))] = {hour: 5e9}
     with pytest.raises(InputError, match=r"15.000 GB, about 0.0750 USD .* --max-scan-gb"):
-        pull(Aws(rate_limits=FAST), request(max_scan_gb=10), tmp_path / "case")
+        pull_case(aws, request(options=QueryOptions(max_scan_bytes=10e9)), tmp_path / "case")
     assert not account.started
-    pull(Aws(rate_limits=FAST), request(max_scan_gb=20), tmp_path / "case")
+    pull_case(aws, request(options=QueryOptions(max_scan_bytes=20e9)), tmp_path / "case")
 
 
 @pytest.mark.slow
 def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
     store = tmp_path / "cache", "here"
     named = {"functions": ("sed-worker",)}
-    pull(
+    pull_case(
         Aws(rate_limits=FAST),
         Request(WINDOW, **named, options=QueryOptions(ResponseCache(*store))),
         tmp_path / "one",
     )
     calls = sum(account.calls.values())
     offline = QueryOptions(ResponseCache(*store, offline=True))
-    pulled = pull(Aws(rate_limits=FAST), Request(WINDOW, **named, options=offline), tmp_path / "two")
+    pulled = pull_case(Aws(rate_limits=FAST), Request(WINDOW, **named, options=offline), tmp_path / "two")
     assert sum(account.calls.values()) == calls
     assert len(pulled.report.case.table("log_events")) > 200
     tables = [open_case(tmp_path / name) for name in ("one", "two")]
@@ -341,11 +341,13 @@ def test_offline_takes_what_is_kept_or_says_what_lacks(account, tmp_path):
         if table not in {"log_queries", "metric_queries"}:
             pd.testing.assert_frame_equal(*(case.table(table) for case in tables))
     later = Request(Window(START - timedelta(hours=1), NOW), **named, options=offline)
-    missing = pull(Aws(rate_limits=FAST), later, tmp_path / "three").failures
+    missing = pull_case(Aws(rate_limits=FAST), later, tmp_path / "three").failures
     assert set(missing) == {"metrics", "alarm history", "changes (CloudTrail)", f"logs of {GROUP}"}
     assert all("run once without --offline" in why for why in missing.values())
     with pytest.raises(CacheMissError, match="queues and functions"):
-        pull(Aws(rate_limits=FAST), Request(WINDOW, functions=("other",), options=offline), tmp_path / "four")
+        pull_case(
+            Aws(rate_limits=FAST), Request(WINDOW, functions=("other",), options=offline), tmp_path / "four"
+        )
 
 
 def run(capsys, *arguments):
@@ -362,8 +364,8 @@ def test_a_pull_replaces_a_case_of_other_evidence_only_by_force(account, tmp_pat
     earlier = replace(wanted, window=replace(WINDOW, start=START + timedelta(hours=1)))
     cases = {
         "imported": lambda case: import_folder(tmp_path / "evidence", case),
-        "of another window": lambda case: pull(aws, earlier, case),
-        "of other resources": lambda case: pull(aws, replace(wanted, queues=("sed-queue",)), case),
+        "of another window": lambda case: pull_case(aws, earlier, case),
+        "of other resources": lambda case: pull_case(aws, replace(wanted, queues=("sed-queue",)), case),
     }
     for name, write in cases.items():
         case = tmp_path / name.replace(" ", "-")
@@ -371,13 +373,13 @@ def test_a_pull_replaces_a_case_of_other_evidence_only_by_force(account, tmp_pat
         (case / "notes.md").write_text("mine")
         before = {path: path.read_bytes() for path in case.rglob("*") if path.is_file()}
         calls = account.calls["StartQuery"]
-        refused = refusal(pull, aws, wanted, case, error=CaseError)
+        refused = refusal(pull_case, aws, wanted, case, error=CaseError)
         assert "error-case-of-other-evidence" in refused, name
         assert {path: path.read_bytes() for path in case.rglob("*") if path.is_file()} == before, name
         assert account.calls["StartQuery"] == calls, "refused before anything is paid for"
     # The same request fills the gaps of its own case.
-    pull(aws, wanted, case, force=True)
-    assert pull(aws, wanted, case).report.case.table("functions")["function"].tolist() == ["sed-worker"]
+    pull_case(aws, wanted, case, force=True)
+    assert pull_case(aws, wanted, case).report.case.table("functions")["function"].tolist() == ["sed-worker"]
     assert (case / "notes.md").read_text() == "mine"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     words = ("case", "pull", "backlog", tmp_path / "imported", "--function", "sed-worker", "--since", "7h")

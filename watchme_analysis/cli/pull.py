@@ -85,9 +85,7 @@ def pull(
     """
     from watchme_analysis.case.importer import check_new_case
     from watchme_analysis.cloudwatch.session import iam_policy
-    from watchme_analysis.services.collect import Request, check_raw
-    from watchme_analysis.services.collect import pull as pull_case
-    from watchme_analysis.services.pull import case_folder, resources
+    from watchme_analysis.services.collect import Request, case_folder, check_raw, pull_case, resources
 
     sample = options["dlq_sample"]
     if sample is None:
@@ -114,7 +112,6 @@ def pull(
         window,
         **named,
         sample=sample,
-        max_scan_gb=options["max_scan_gb"],
         usd_per_gb=options["usd_per_gb"],
         options=query_options,
     )

@@ -24,7 +24,7 @@ from watchme_analysis.report.folder import RESULT
 from watchme_analysis.report.postmortem import write_postmortems
 from watchme_analysis.report.run import write_reports
 from watchme_analysis.report.summary import sentence
-from watchme_analysis.services.collect import Request, named_resources, pull
+from watchme_analysis.services.collect import Request, named_resources, pull_case
 from watchme_analysis.services.diagnose import answer, investigate, questions_for
 from watchme_analysis.text.message import value_of
 from watchme_analysis.text.render import error_message, note
@@ -70,12 +70,11 @@ class AwsSource:
                 named["functions"],
                 named["instances"],
                 named["log_groups"],
-                max_scan_gb=most_gb,
                 usd_per_gb=self.settings.usd_per_gb,
                 options=options,
             )
             before = self.aws.metrics_requested
-            pulled = pull(self.aws, request, target)
+            pulled = pull_case(self.aws, request, target)
         finally:
             timer.cancel()
         missing = tuple(

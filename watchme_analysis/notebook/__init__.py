@@ -84,7 +84,7 @@ def open_health(**parameters: Unpack[HealthParameters]) -> HealthPage:
         Folder of a case or of raw evidence, relative to the working directory or to the project.
     system, profile, region, max_usd
         Instead of a case: the evidence is pulled from AWS and stored as a case, see
-        :func:`watchme_analysis.services.pull.pull`. ``page.pulled`` has its price and completeness.
+        :func:`watchme_analysis.services.collect.pull`. ``page.pulled`` has its price and completeness.
     example
         Case to show when neither a case nor anything to pull is named.
     since, until

@@ -156,7 +156,7 @@ def _pulled(question: str, given: Mapping[str, Any]) -> Pulled | None:
         return None
     if not (queue or any(given[name] for name in _OF_A_PULL)):
         return None
-    from watchme_analysis.services.pull import pull
+    from watchme_analysis.services.collect import pull
 
     limit = {"max_usd": given["max_usd"]} if given["max_usd"] != "" else {}
     plain = {name: given[name] for name in (*_OF_A_PULL, "since", "until")}

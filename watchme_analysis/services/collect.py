@@ -1,6 +1,7 @@
 """Pull the evidence of an incident from AWS into a case.
 
-:func:`pull` retrieves the state of queues and functions, metrics, alarms, recorded changes and logs. The raw
+:func:`pull` completes its parameters with the settings of ``watchme.toml``. :func:`pull_case` retrieves the
+state of queues and functions, metrics, alarms, recorded changes and logs. The raw
 responses are written to a folder as the AWS CLI would print them and imported from there, so that a pulled
 case does not differ from one whose evidence was collected by hand (decision 8).
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,13 @@ from typing import Any
 
 from watchme_analysis.access_logs import access_log, error_log
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP, resource_name
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, scan_cost_message
+from watchme_analysis.aws_shapes.prices import (
+    BYTES_PER_GB,
+    USD_PER_GB,
+    check_price,
+    cost_usd,
+    scan_cost_message,
+)
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.importer import EvidenceOrigin, ImportReport, check_new_case, import_folder
 from watchme_analysis.cloudwatch.account_state import (
@@ -45,18 +52,21 @@ from watchme_analysis.cloudwatch.metrics import (
     metric_data_cached,
     metric_queries,
 )
-from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.config import System
+from watchme_analysis.cloudwatch.response_cache import account_cache, requested_window
+from watchme_analysis.cloudwatch.session import Aws, SessionTarget
+from watchme_analysis.config import FILE, System, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence import app_log
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.redact import described
+from watchme_analysis.services.diagnose import QUESTIONS
 from watchme_analysis.services.queue_consumers import describe_groups, describe_services
 from watchme_analysis.storage.process_temp_dir import process_temp_dir
 from watchme_analysis.text.catalogue import LANGUAGES
+from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.message import Choice, Phrases, Resource, Sentences, message, message_of, value_of
 from watchme_analysis.text.render import error_message, note, render, text_of_error
-from watchme_analysis.window import Window
+from watchme_analysis.window import Window, parse_zone
 
 
 class BackgroundCall:
@@ -89,9 +99,8 @@ class Request:
     """Resources, window and limits of a pull.
 
     The queues and functions that belong to the named resources are found. ``sample`` is the largest number of
-    messages to read of each dead-letter queue. ``max_scan_gb`` is the ceiling of what log queries may scan,
-    ``usd_per_gb`` the price of scanning in the region; ``options`` hold the cache, deadline and row limit of
-    the queries.
+    messages to read of each dead-letter queue. ``usd_per_gb`` is the price of scanning in the region;
+    ``options`` hold the cache, deadline, row limit and scan ceiling of the log queries.
     """
 
     window: Window
@@ -100,7 +109,6 @@ class Request:
     instances: tuple[str, ...] = ()
     log_groups: tuple[str, ...] = ()
     sample: int = 1000
-    max_scan_gb: float = 100.0
     usd_per_gb: float = USD_PER_GB
     options: QueryOptions = field(default_factory=QueryOptions)
 
@@ -154,7 +162,7 @@ class Pulled:
         return described(self, f"into {self.case.name!r}: {state}; log queries scanned {price}")
 
 
-def pull(  # noqa: PLR0913  the parameters of a request, its folders and its callbacks
+def pull_case(  # noqa: PLR0913  the parameters of a request, its folders and its callbacks
     aws: Aws,
     request: Request,
     case: Path,
@@ -422,8 +430,7 @@ class PullRun:
         if queries and not self.cache.offline:
             self._part(note("pull-part-estimate"), lambda: self._plan(queries))
         self.progress(note("pull-part-logs"))
-        options = replace(request.options, max_scan_bytes=request.max_scan_gb * BYTES_PER_GB)
-        logs = run_log_queries(self.aws, queries, options, request.usd_per_gb, self._log_progress)
+        logs = run_log_queries(self.aws, queries, request.options, request.usd_per_gb, self._log_progress)
         named = {query.name for group in request.log_groups for query in queries[group]}
         for name, response in logs.responses.items():
             self._write(f"logs/{name}.json", response)
@@ -459,7 +466,7 @@ class PullRun:
             group_queries[:] = [with_scan_estimate(query, volumes) for query in group_queries]
             total += len(group_queries) * sizes[group]
         price = self.request.usd_per_gb
-        check_ceiling(total, self.request.max_scan_gb, price)
+        check_ceiling(total, self.request.options.max_scan_bytes / BYTES_PER_GB, price)
         if total:
             self.announce(note("pull-scan-at-most", cost=scan_cost_message(total, price)))
 
@@ -478,3 +485,109 @@ class PullRun:
         start, end = window.start.isoformat(), window.end.isoformat()
         text = f'title = {{ {titles} }}\n\n[window]\nstart = "{start}"\nend = "{end}"\n'
         (self.folder / "case.toml").write_text(text, encoding="utf-8")
+
+
+# Pulls by plain names
+
+# Names that a folder of a case is called after.
+_MOST_NAMES = 2
+
+
+def pull(  # noqa: PLR0913  all that a request may name
+    question: str,
+    *,
+    queue: str | Iterable[str] = (),
+    function: str | Iterable[str] = (),
+    instance: str | Iterable[str] = (),
+    log_group: str | Iterable[str] = (),
+    system: str = "",
+    since: str = "24h",
+    until: str = "now",
+    profile: str = "",
+    region: str = "",
+    max_usd: float = 0.5,
+    to: str | Path = "",
+    offline: bool = False,
+) -> Pulled:
+    """Return the evidence of an incident, pulled from AWS into a case, with its price.
+
+    Retrieved are metrics, logs, the state of queues and functions, alarms and recorded changes, also of the
+    functions and queues that are connected to the named ones.
+
+    Parameters
+    ----------
+    question
+        ``backlog`` also reads up to 1,000 messages of each dead-letter queue, which stay there; ``health``
+        reads none.
+    queue, function, instance, log_group
+        Names to start from, each a text or several; those of the system by default.
+    system
+        System of ``watchme.toml``; by default the one that the file chooses, or its only one.
+    since, until
+        Window: ISO 8601 (in ``time_zone`` of ``watchme.toml`` when without a zone), or a span before now.
+    profile, region
+        As for the AWS CLI; those of ``watchme.toml`` by default.
+    max_usd
+        Log queries that would cost more in USD, at the list price of us-east-1, raise an error before they
+        run.
+    to
+        Folder of the case; by default named after the question, the resources and the window's start.
+    offline
+        True to use cached responses only; a span such as ``24h`` is then that of the last run.
+
+    Raises
+    ------
+    InputError
+        When nothing is named, a parameter is invalid, or the log queries would cost more than ``max_usd``.
+    CaseError
+        When the folder holds something else.
+    ServiceError
+        When AWS can't be called, or nothing could be retrieved.
+    """
+    if question not in QUESTIONS:
+        raise InputError(
+            error_message("error-question-unknown", question=repr(question), known=", ".join(QUESTIONS))
+        )
+    check_price(max_usd)
+    settings = load_config()
+    names = {"queues": queue, "functions": function, "instances": instance, "log_groups": log_group}
+    named = resources({kind: _texts(value) for kind, value in names.items()}, system or None)
+    if not any(named.values()):
+        raise InputError(error_message("error-pull-names", file=FILE))
+    aws = Aws(SessionTarget(profile or settings.profile, region or settings.region))
+    cache = account_cache(aws, offline=offline)
+    parts = ["pull", question, *map(list, named.values())]
+    window = requested_window(cache, parts, (since or "24h", until or "now"), parse_zone(settings.time_zone))
+    request = Request(
+        window,
+        **named,
+        sample=0 if question == "health" else Request.sample,
+        options=QueryOptions(cache, max_scan_bytes=max_usd / USD_PER_GB * BYTES_PER_GB),
+    )
+    return pull_case(aws, request, Path(to) if to else case_folder(question, named, window))
+
+
+def resources(named: Mapping[str, tuple[str, ...]], system: str | None) -> dict[str, Any]:
+    """Return the names to start from: those given, else those of a system, by attribute of a ``Request``.
+
+    Raises an InputError when there is no system of that name, or several of which none is chosen.
+    """
+    if any(named.values()):
+        return dict(named)
+    config = load_config()
+    chosen = config.chosen_system(system)
+    if chosen is not None:
+        return named_resources(chosen)
+    if config.systems:
+        raise InputError(error_message("error-several-systems", file=FILE, systems=", ".join(config.systems)))
+    return dict(named)
+
+
+def case_folder(question: str, named: Mapping[str, tuple[str, ...]], window: Window) -> Path:
+    """Return the folder of a pulled case that names none: question, resources and start of the window."""
+    names = [name for kind in named.values() for name in kind][:_MOST_NAMES]
+    return Path(slug("-".join([question, *names])) + f"-{window.start:%Y%m%dT%H%MZ}")
+
+
+def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    return ((value,) if value else ()) if isinstance(value, str) else tuple(value)
