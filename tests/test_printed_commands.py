@@ -26,7 +26,7 @@ NAMES = (
     "orders-failing",
 )
 # What a test runs of watchme; of others the words are checked: they send messages, or requests for minutes.
-RUNS = re.compile(r"watchme (case pull|diagnose|simulate) ")
+RUNS = re.compile(r"watchme (case pull|diagnose|simulate) |watchme .*--help$")
 
 
 def printed(found):
