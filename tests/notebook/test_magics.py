@@ -1,5 +1,7 @@
 """``%%insights`` and ``%%sql`` in IPython."""
 
+import time
+
 import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
@@ -25,6 +27,16 @@ def test_sql_runs_on_a_folder_and_on_what_a_variable_holds(shell, evidence):
     assert len(rows) and shell.user_ns["rows"] is rows
     shell.user_ns["mine"] = open_case(evidence)
     assert len(shell.run_cell_magic("sql", "mine", query)) == len(rows)
+
+
+def test_insights_stores_the_rows_of_the_account_and_prints_how(shell, front, capsys):
+    group, at_ms = "/aws/lambda/orders", int(time.time() * 1000) - 600_000
+    front.engine.load(group, [(at_ms + number, f"ERROR {number}", "s") for number in range(3)])
+    query = "fields @timestamp, @message | filter @message like /ERROR/"
+    rows = shell.run_cell_magic("insights", f"errors --groups {group} --since 1h", query)
+    assert shell.user_ns["errors"] is rows
+    assert sorted(rows["@message"]) == [f"ERROR {number}" for number in range(3)]
+    assert "3 rows" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

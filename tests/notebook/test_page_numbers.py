@@ -97,17 +97,6 @@ def test_the_alarms_of_a_backlog_fire_after_its_start(page):
     assert "1 h 18 min" in stated.time_to_detect().paragraphs[0]
 
 
-def test_the_numbers_of_the_balance_are_those_that_the_table_shows(page):
-    frame, table = page.balance.frame, page.balance()
-    shown = {row[0]: row for row in table.rows}
-    assert set(frame["queue"]) == set(shown)
-    for row in frame.itertuples():
-        assert shown[row.queue][table.heads.index("deleted")] == f"{row.deleted:,.0f}"
-    assert pd.api.types.is_numeric_dtype(frame["deleted"])
-    namespaces = page.sql(f"select distinct namespace from ({page.balance.sql})")
-    assert namespaces["namespace"].tolist() == ["AWS/SQS"]
-
-
 def access(second, path, status, took=None, connect=0.0):
     upstream = {} if took is None else {
         "upstream_addr": "192.0.2.11:8000", "upstream_connect_time": str(connect),

@@ -12,12 +12,9 @@ from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Mi
 from watchme_analysis.present.console import (
     case_text,
     diagnosis_text,
-    filled,
     import_text,
-    value_table,
-    width,
 )
-from watchme_analysis.text.message import Choice, Duration, Names, Quotation, Resource, message
+from watchme_analysis.text.message import Duration, Quotation, Resource, message
 from watchme_analysis.text.render import label, note, render
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -167,28 +164,6 @@ def test_a_narrow_terminal_leaves_out_the_names_of_the_causes(monkeypatch):
     ]
 
 
-def test_a_diagnosis_without_an_incident_or_further_causes_has_fewer_lines():
-    found = diagnosis(
-        verdict="no_incident", cause=None, incident_start=None, ranking=RANKING[3:], coverage={"t": QUIET}
-    )
-    lines = shape(diagnosis_text(found.to_dict(), UTC))
-    assert lines[:5] == [
-        render(found.cause_line),
-        "",
-        "First.",
-        "Second.",
-        "",
-    ]
-    assert lines[-6:] == [
-        "",
-        said("print-other-causes", count=1),
-        "",
-        label("print-covered", "en"),
-        covered()[1].replace("2026-03-02, ", ""),
-        "t 0 0 - -",
-    ]
-
-
 def part(table, rows, rejected=0, notes=(), **bounds):
     """What a file gave to a table."""
     return {"table": table, "rows": rows, "rejected": rejected, "notes": list(notes)} | {
@@ -261,46 +236,6 @@ def test_every_line_of_an_import():
     ]
 
 
-def test_an_import_of_thirty_parts_lists_each_and_of_more_only_those_with_rows():
-    empty = [file(f"e{number}.py", part("app_handlers", 0)) for number in range(27)]
-    given = [file("a.py", part("app_handlers", 2)), file("b.py", part("app_handlers", 0, 1))]
-    again = [file("a.py", part("app_calls", 0))]
-    assert len(imported(*given, *empty, *again)) == 1 + 30
-    assert imported(*given, *empty, *again, file("z.py", part("app_handlers", 0))) == [
-        heads(*FILE_HEADS),
-        "a.py app_handlers 2 0 -",
-        "b.py app_handlers 0 1 -",
-        "",
-        label("import-without-row", "en"),
-        f"  - {said('value', value=Names(('e0.py', 'e1.py', 'e2.py', *['z'] * 25), limit=3))}",
-    ]
-
-
-def test_many_files_with_rows_are_a_row_of_their_table():
-    start, end = "2026-03-0{}T04:00:00Z".format, "2026-03-0{}T05:00:00Z".format
-    logs = [
-        file(
-            f"logs/{number}.log",
-            part("access_log", 100, 2, start=start(number % 9 + 1), end=end(number % 9 + 1)),
-        )
-        for number in range(28)
-    ]
-    more = [file(f"{number}.py", part("app_handlers", 1)) for number in range(4)]
-    few = [file(f"p{number}.csv", part("probes", 5)) for number in range(3)]
-    many = [
-        said("import-many-files", count=count, place=Choice(place), folder=Resource(folder))
-        for count, place, folder in ((28, "folder", "logs"), (4, "root", ""))
-    ]
-    assert imported(*logs, *more, *few) == [
-        heads(*FILE_HEADS, shared="2026, UTC"),
-        f"{many[0]} access_log 2,800 56 03-01 04:00 .. 03-09 05:00",
-        f"{many[1]} app_handlers 4 0 -",
-        "p0.csv probes 5 0 -",
-        "p1.csv probes 5 0 -",
-        "p2.csv probes 5 0 -",
-    ]
-
-
 QUIET = {"rows": 0, "rejected": 0, "truncated": False, "start": None, "end": None, "notes": []}
 
 
@@ -353,30 +288,4 @@ def test_every_line_of_a_case():
         label("case-files", "en"),
         f"{words(*(f'print-coverage-{name}' for name in ('file', 'tables', 'bytes')))} sha256",
         "a.log probes, edge_log 1,234 0123456789ab",
-    ]
-
-
-def test_facts_of_a_case_stand_in_a_column():
-    manifest = {"name": "a", "title": "b", "inputs": [], "tables": {"t": QUIET}}
-    first, second = case_text(manifest, {}, UTC).splitlines()[:2]
-    # Two spaces after the longest label.
-    assert first.index("a", len(label("print-case", "en"))) == second.rindex("b") == 7
-
-
-def test_text_is_as_wide_as_the_terminal_between_40_and_100_columns(monkeypatch):
-    for columns, expected in ((30, 40), (40, 40), (41, 41), (99, 99), (100, 100), (180, 100)):
-        monkeypatch.setenv("COLUMNS", str(columns))
-        assert width() == expected
-    monkeypatch.setenv("COLUMNS", "40")
-    text = " ".join(["word"] * 10)
-    assert filled(text, "- ") == "- " + " ".join(["word"] * 7) + "\n- word word word"
-    assert filled(text, "- ", "  ") == "- " + " ".join(["word"] * 7) + "\n  word word word"
-    assert filled(text, "- ", "") == "- " + " ".join(["word"] * 7) + "\nword word word"
-
-
-def test_a_column_of_truths_is_a_column_of_words():
-    assert value_table(["a", "flag"], [(1, True), (10, False)]).splitlines() == [
-        " a  flag",
-        " 1  True",
-        "10  False",
     ]

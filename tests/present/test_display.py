@@ -26,7 +26,7 @@ from watchme_analysis.present.display import (
     column_heads,
     table,
 )
-from watchme_analysis.present.finding import VerdictView, conclusion, findings_view, next_evidence
+from watchme_analysis.present.finding import VerdictView, findings_view, next_evidence
 from watchme_analysis.text.message import (
     Choice,
     Code,
@@ -92,24 +92,6 @@ def test_a_table_as_html_and_text():
     assert view._repr_mimebundle_() == {"text/html": view.to_html(), "text/plain": view.to_text()}
 
 
-def test_a_table_without_rows_is_its_caption_and_note():
-    view = TableView("Caption", ("name",), (), "None.")
-    assert view.to_html() == "<p><strong>Caption</strong><br>\nNone.</p>"
-    assert view.to_text() == "Caption\nNone."
-    assert TableView("Caption", ("n",), (("1",), ("a\nb",))).to_text() == "Caption\nn\n1\na ⏎ b"
-    assert "font-size:90%" not in TableView("Caption", ("n",), (("1",),)).to_html()
-
-
-def test_a_name_of_more_than_forty_letters_may_break():
-    def style_of(text):
-        return "nowrap" in TableView("c", ("h",), ((text,),)).to_html()
-
-    assert [style_of("a-" + "b" * length) for length in (38, 39)] == [True, False]
-    assert not style_of("ab")
-    # Code: a word with a hyphen and up to forty letters after it.
-    assert ["nowrap" in coded(f"`a-{'b' * length}`") for length in (40, 41)] == [True, False]
-
-
 def test_a_text_is_paragraphs_and_a_numbered_list():
     assert TextView(("First `a`.", SECRET), ("one", "two"))._repr_mimebundle_() == {
         "text/html": (
@@ -170,17 +152,6 @@ def test_columns_of_seconds_are_durations_and_those_of_shares_percentages():
     # Of a frame without rows no column is known to be empty.
     assert table(frame.head(0), "Caption", TOKYO).heads[3] == "said"
     assert column_heads({"wait_s": "status"}, "en") == {"wait_s": label("column-status", "en")}
-
-
-def test_forty_rows_are_shown_and_the_others_counted():
-    def shown(rows, **more):
-        view = table(pd.DataFrame({"n": range(rows)}), "Caption", TOKYO, **more)
-        return len(view.rows), view.note
-
-    assert shown(40) == (40, "")
-    assert shown(42) == (40, said("table-more-rows", rows=2))
-    assert shown(3, limit=3) == (3, "")
-    assert shown(4, limit=3) == (3, said("table-more-rows", rows=1))
 
 
 COVERAGE = {
@@ -334,10 +305,6 @@ def test_hypotheses_are_listed_with_evidence_blind_spots_and_next_test():
             "</details>",
         ]
     )
-
-
-def test_a_conclusion_has_its_paragraphs():
-    assert conclusion(diagnosis(), TOKYO).paragraphs == ("First.", label("cell-yes", "en"))
 
 
 def test_evidence_to_collect_is_listed_with_its_command():
