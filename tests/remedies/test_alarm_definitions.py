@@ -3,13 +3,12 @@
 import json
 import shlex
 import socket
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 import pytest
+from worlds.http_service import http_service
 from worlds.messages import messages_in
 
 from watchme_analysis.alarms.backtest import Rule
@@ -94,36 +93,19 @@ def test_exports_have_the_same_alarms_in_three_formats():
     assert health_check_usd("canary") > 50 > health_check_usd("lambda")
 
 
-class _Health(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(int(self.path[1:]))
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.mark.parametrize("check", ["canary", "lambda"])
 def test_the_exported_health_check_writes_the_metric_of_its_alarm(front, check):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         refused = f"http://127.0.0.1:{unused.getsockname()[1]}/200"
-    server = HTTPServer(("127.0.0.1", 0), _Health)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_address[1]}"
-    urls = {f"{base}/200": 0.0, f"{base}/503": 1.0, refused: 1.0}
-    resources = json.loads(exported((), "cloudformation", "", list(urls), check))["Resources"]
-    properties = next(
-        each["Properties"]
-        for name, each in resources.items()
-        if name in ("HealthCheckFunction", "HealthCheckCanary")
-    )
-    names = {}
-    exec(properties["Code"].get("ZipFile") or properties["Code"]["Script"], names)
-    names["handler"]({}, None)
-    server.shutdown()
-    server.server_close()
+    with http_service(lambda path: int(path[1:])) as base:
+        urls = {f"{base}/200": 0.0, f"{base}/503": 1.0, refused: 1.0}
+        resources = json.loads(exported((), "cloudformation", "", list(urls), check))["Resources"]
+        name = {"lambda": "HealthCheckFunction", "canary": "HealthCheckCanary"}[check]
+        code = resources[name]["Properties"]["Code"]
+        names = {}
+        exec(code.get("ZipFile") or code["Script"], names)
+        names["handler"]({}, None)
     request = AlarmRequest(
         [AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0, 3, 3))], [], TOPIC
     )

@@ -5,14 +5,13 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from worlds.http_service import http_service
 from worlds.kills import kills
 from worlds.messages import refusal
 from worlds.shorter_case import BROKEN, write_shorter
@@ -85,20 +84,9 @@ class Host:
 def service():
     """A service whose status can be set."""
     state = {"status": 500}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(state["status"])
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    state["url"] = f"http://127.0.0.1:{server.server_port}/health"
-    yield state
-    server.shutdown()
+    with http_service(lambda path: state["status"]) as url:
+        state["url"] = f"{url}/health"
+        yield state
 
 
 def quick(url=URL, **options):

@@ -1,12 +1,11 @@
 """The metric of health probes: a point a minute, kept while CloudWatch can't be reached."""
 
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 import pytest
 from worlds.aws_front import FAST
+from worlds.http_service import http_service
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.remedies.health_metric import MetricPublisher, monthly_usd
@@ -54,20 +53,9 @@ def test_points_are_kept_while_cloudwatch_refuses_them(front):
 
 
 def test_the_command_writes_file_and_metric(front, watchme, tmp_path):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(500)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *arguments):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/health"
-    run = watchme("probe", url, "--publish", "--every", "1s", "--for", "1s", "--quiet", cwd=tmp_path)
-    server.shutdown()
+    with http_service(lambda path: 500) as base:
+        url = f"{base}/health"
+        run = watchme("probe", url, "--publish", "--every", "1s", "--for", "1s", "--quiet", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "0.74 USD a month" in run.stderr
     assert checks(url) == (1.0, 1.0, 1.0)
