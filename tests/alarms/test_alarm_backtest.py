@@ -5,7 +5,7 @@ import pytest
 from worlds.backlog_world import START, World
 
 from watchme_analysis.alarms.backtest import History, Rule, backtest
-from watchme_analysis.alarms.standard import standard_alarms
+from watchme_analysis.alarms.trials import standard_alarms
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import pipelines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.alarms.backtest import (
     AlarmRun,
@@ -17,7 +17,7 @@ from watchme_analysis.alarms.backtest import (
     run_of_points,
 )
 from watchme_analysis.alarms.composite import CompositeRule, always, composite_run, parse_rule
-from watchme_analysis.alarms.specification import KINDS, AlarmSpec
+from watchme_analysis.alarms.specification import KINDS, STANDARD, AlarmSpec
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, metric_groups, series_of
 from watchme_analysis.text.message import Message, Names, Resource, Sentences, message
@@ -336,4 +336,43 @@ def _row(
         "false_a_week": false * WEEK_S / span_s if run and span_s else None,
         "in_alarm_at_end": run.in_alarm_at_end if run else None,
         "note": item.note,
+    }
+
+
+# The same alarms with CloudWatch's other evaluation window: exactly N periods aligned to the clock.
+WALL_CLOCK = tuple(
+    replace(spec, rule=replace(spec.rule, extra_periods=0, sliding=False)) for spec in STANDARD
+)
+
+
+def standard_alarms(tables: Tables, pipelines: tuple[Pipeline, ...]) -> list[dict[str, Any]]:
+    """Return the back-test results of the standard alarms, one per alarm and resource.
+
+    ``first`` (datetime), ``times_raised``, ``in_alarm_at_end`` and ``uncertainty_s`` are evaluated on periods
+    aligned to the clock: the true time is earlier by at most ``uncertainty_s``, because the metric has a
+    longer period than the alarm. They are None without the metric, ``first`` also where the alarm would not
+    have fired. ``sliding`` has the same four values with the sliding window, which is CloudWatch's default
+    (Amazon CloudWatch User Guide, "Alarm evaluation window").
+    """
+    by_clock = backtest_alarms(tables, pipelines, WALL_CLOCK)
+    sliding = backtest_alarms(tables, pipelines, STANDARD)
+    return [
+        {
+            "alarm": clock.spec.name,
+            "resource": clock.resource,
+            **_figures(clock),
+            "note": clock.note,
+            "sliding": _figures(slid),
+        }
+        for clock, slid in zip(by_clock, sliding, strict=True)
+    ]
+
+
+def _figures(result: AlarmBacktest) -> dict[str, Any]:
+    run = result.run
+    return {
+        "first": run.first if run else None,
+        "times_raised": len(run.raised) if run else None,
+        "in_alarm_at_end": run.in_alarm_at_end if run else None,
+        "uncertainty_s": run.uncertainty_s if run else None,
     }

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from watchme_analysis.alarms.standard import standard_alarms
+from watchme_analysis.alarms.trials import standard_alarms
 from watchme_analysis.backlog.chain import SIGNALS, QueueSignals, cause_named, observed
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.context import BacklogContext, backlog_context

@@ -40,12 +40,16 @@ _FORMATS = ("cloudformation", "terraform", "cli")
 _HEALTH_CHECKS = ("canary", "lambda")
 
 
+spec_option = click.option(
+    "--spec",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file of alarms; by default that of the system or of watchme.toml, else those of the package.",
+)
 _source_options = together(
     queues_option,
     functions_option,
     systems_option,
-    click.option("--spec", type=click.Path(path_type=Path, dir_okay=False),
-                 help="YAML file of requirements; by default that of the system or of watchme.toml."),
+    spec_option,
     click.option("--topic", metavar="NAME|ARN", help="SNS topic that the alarms notify."),
     click.option("--health-url", "health_urls", multiple=True, metavar="URL",
                  help="URL whose checks `watchme probe --publish` writes. Repeatable."),

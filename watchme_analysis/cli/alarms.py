@@ -11,6 +11,7 @@ import click
 from watchme_analysis.cli.alarm_plans import (
     export_command,
     plan_command,
+    spec_option,
     verify_command,
 )
 from watchme_analysis.cli.completion import CASE
@@ -54,11 +55,7 @@ Examples:
   watchme alarms list cases/last-night --output csv""",
 )
 @click.argument("case", type=CASE, required=False)
-@click.option(
-    "--spec",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file of alarms; by default that of the system or of watchme.toml, else those of the package.",
-)
+@spec_option
 @system_option
 @language_option
 @output_options(["json", "csv"])
@@ -100,11 +97,7 @@ Examples:
   watchme alarms backtest cases/last-night --spec alarms.yaml --sensitivity""",
 )
 @click.argument("case", type=CASE)
-@click.option(
-    "--spec",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file of alarms; by default that of the system or of watchme.toml, else those of the package.",
-)
+@spec_option
 @system_option
 @queue_option
 @window_options()

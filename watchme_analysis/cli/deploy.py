@@ -35,6 +35,15 @@ def deploy() -> None:
 add_plan_commands(deploy)
 
 
+_layers_option = click.option(
+    "--layer",
+    "layers",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Zip or folder of a layer, with its folder `python`. Repeatable, in the function's order.",
+)
+
+
 @deploy.command(
     "check",
     short_help="Check that the handler of a PACKAGE can be imported in Lambda.",
@@ -63,13 +72,7 @@ Exit codes: 0 ready to deploy; 1 problems were found; 2 bad input.""",
     show_default=True,
     help="Architecture of the function.",
 )
-@click.option(
-    "--layer",
-    "layers",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="Zip or folder of a layer, with its folder `python`. Repeatable, in the function's order.",
-)
+@_layers_option
 @click.option(
     "--upload",
     type=ChoiceWithSuggestion(["direct", "s3"]),
@@ -126,13 +129,7 @@ Exit codes: 0 planned; 1 the package has problems, or AWS can't be reached; 2 ba
     type=click.Path(exists=True, path_type=Path),
     help="Case whose DLQ messages become events: the newest one of each DLQ of the function.",
 )
-@click.option(
-    "--layer",
-    "layers",
-    type=click.Path(exists=True, path_type=Path),
-    multiple=True,
-    help="Zip or folder of a layer, with its folder `python`. Repeatable, in the function's order.",
-)
+@_layers_option
 @click.option(
     "--watch",
     "watch_s",

@@ -61,7 +61,10 @@ _migration_options = together(
         help="Deduplicate and limit by queue, not by message group: 300 calls a second.",
     ),
     click.option(
-        "--content-based", is_flag=True, help="Let SQS use the hash of the body as deduplication id."
+        "--content-based",
+        "is_content_based",
+        is_flag=True,
+        help="Let SQS use the hash of the body as deduplication id.",
     ),
 )
 
@@ -138,6 +141,7 @@ Exit codes: 0 planned; 1 the check found problems, or AWS failed; 2 bad input.""
 )
 @click.option(
     "--keep-order",
+    "keeps_order",
     is_flag=True,
     help="Poll the new queue only after the old one is empty, to keep the order.",
 )
@@ -246,14 +250,10 @@ def _prepared(
         if not function or not variable:
             raise click.UsageError(error_sentence("error-fifo-switch", text=text))
         switches.append(Switch(function, variable))
-    wanted = MigrationOptions(
-        switches=tuple(switches),
-        keeps_order=options.get("keep_order", False),
-        is_high_throughput=not options["standard_throughput"],
-        is_content_based=options["content_based"],
-        window_s=options.get("window_s") or 0.0,
-        wait_s=options.get("wait_s", 0.0),
-    )
+    of_options = ("keeps_order", "is_content_based", "window_s", "wait_s")
+    stated = {name: options[name] for name in of_options if options.get(name) is not None}
+    high = not options["standard_throughput"]
+    wanted = MigrationOptions(switches=tuple(switches), is_high_throughput=high, **stated)
     case = None if options["case"] is None else open_case(options["case"])
     names = {name: options[name] for name in ("name", "group_key")}
     source, chosen, traffic, messages = prepared(aws, queue, wanted, **names, case=case)

@@ -193,7 +193,7 @@ def _check(settings: GuardSettings, options: dict[str, Any]) -> None:
 
 
 def _export(settings: GuardSettings, system: System | None, output: Output, options: dict[str, Any]) -> int:
-    from watchme_analysis.remedies.guard_export import alarm_template
+    from watchme_analysis.remedies.guard import alarm_template
 
     if output.form not in {_TEMPLATE, JSON}:
         forms = f"{output.form}, {_TEMPLATE}"

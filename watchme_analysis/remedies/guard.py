@@ -8,6 +8,7 @@ healthy. Failed checks and restarts are counted on disk, so that a run that was 
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -19,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
+
+import yaml
 
 from watchme_analysis.case.actions import actions_in
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
@@ -47,6 +50,7 @@ _SSM_POLL_S = 1.0
 _PROCESS_COLUMNS = "pid,ppid,stat,etime,time,rss,nlwp,wchan:32,args"
 _HEARTBEAT_S = 60.0
 _STAMP = "%Y%m%dT%H%M%S%fZ"
+_INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 
 
 @dataclass(frozen=True)
@@ -418,3 +422,24 @@ def _failures(journal: Journal, restarts: Sequence[tuple[datetime, Path, bool]])
 def _is_older(path: Path, seconds: float) -> bool:
     """Return whether a file was last written in an earlier one of the intervals of so many seconds."""
     return not path.exists() or path.stat().st_mtime // seconds < time.time() // seconds
+
+
+def alarm_template(alarm: str, instance: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """Return a CloudFormation template by which EventBridge runs the guard when an alarm changes to ALARM.
+
+    EventBridge never restarts the service itself, so the check, evidence, cool-down, limit of a day and
+    verification of the guard apply.
+
+    ``arguments`` are those of the program ``watchme``. An instance that is not the id of one EC2 instance is
+    an InputError: a pattern would permit others.
+    """
+    if not _INSTANCE.fullmatch(instance):
+        raise InputError(error_message("error-guard-export-instance"))
+    text = Path(__file__).with_name("guard_export.yaml").read_text(encoding="utf-8")
+    template: dict[str, Any] = yaml.safe_load(text.replace("INSTANCE", instance))
+    rule = template["Resources"]["GuardRule"]["Properties"]
+    rule["EventPattern"]["detail"]["alarmName"] = [alarm]
+    # The path of the program is a parameter within the JSON text of the command.
+    before, after = json.dumps({"commands": [f"\0 {shlex.join(arguments)}"]}).split("\\u0000")
+    rule["Targets"][0]["Input"] = {"Fn::Join": ["", [before, {"Ref": "Program"}, after]]}
+    return template
