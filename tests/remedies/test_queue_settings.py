@@ -192,9 +192,8 @@ POLICY = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:
 
 
 MAPPING = {"FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:worker", "UUID": "u-1"}
-LIVE = DrainedQueue(
-    Queue("orders", URL, {"VisibilityTimeout": "180", "RedrivePolicy": POLICY}), None, MAPPING, None, 30.0
-)
+QUEUE = Queue("orders", URL, {"VisibilityTimeout": "180", "RedrivePolicy": POLICY})
+LIVE = DrainedQueue(QUEUE, None, MAPPING, None, {"Timeout": 30})
 
 
 def test_the_visibility_timeout_is_never_below_the_function_timeout():

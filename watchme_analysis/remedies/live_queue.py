@@ -54,12 +54,17 @@ class DrainedQueue:
     dlq: Queue | None
     mapping: Mapping[str, Any]
     reserved: int | None = None  # concurrency of the function; None when none is reserved
-    timeout_s: float = 3.0  # of the function
+    configuration: Mapping[str, Any] = field(default_factory=dict)  # of the function
 
     @property
     def function(self) -> str:
         """Name of the function."""
         return resource_name(str(self.mapping["FunctionArn"]))
+
+    @property
+    def timeout_s(self) -> float:
+        """Timeout of the function in seconds."""
+        return float(self.configuration.get("Timeout", 3))
 
     @property
     def most(self) -> int | None:
@@ -68,9 +73,12 @@ class DrainedQueue:
         return None if found is None else int(found)
 
 
-def read_drained_queue(aws: Aws, name: str, error_id: str) -> DrainedQueue:
-    """Return a queue with its only mapping; the error of this id names a queue with none or several."""
-    scope = discover_scope(aws, [name], [])
+def read_drained_queue(aws: Aws, stated: str, error_id: str) -> DrainedQueue:
+    """Return a queue, by name or URL, with its only mapping.
+
+    The error of this id names a queue with no mapping or several.
+    """
+    name, scope = resource_name(stated), discover_scope(aws, [stated], [])
     mappings = mappings_of(scope, name)
     if len(mappings) != 1:
         enabled = sum(each.get("State") == "Enabled" for each in mappings)
@@ -84,7 +92,7 @@ def read_drained_queue(aws: Aws, name: str, error_id: str) -> DrainedQueue:
         queues.get(resource_name(target)),
         mapping,
         concurrency.get("ReservedConcurrentExecutions"),
-        float(configuration["Timeout"]),
+        configuration,
     )
 
 

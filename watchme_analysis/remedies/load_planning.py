@@ -18,6 +18,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
 from watchme_analysis.remedies.apply import read_value
 from watchme_analysis.remedies.harm_watch import Kind, limits_from_the_hour_before
+from watchme_analysis.remedies.live_queue import read_drained_queue
 from watchme_analysis.remedies.load_plan import LoadItem, LoadLimits, LoadPlan, LoadTarget, groups_of
 from watchme_analysis.remedies.plan import Call, Condition
 from watchme_analysis.remedies.queue_reader import dead_letter_queue_url, queue_attributes, queue_url
@@ -225,53 +226,48 @@ def _live_queue(
 
     The model is the fit without the incident, under the settings of the test system.
     """
-    url = queue_url(aws, system.queues[0])
-    enabled = [
-        each for each in _mappings(aws, url) if each.get("State") in ("Enabled", "Enabling", "Updating")
-    ]
-    if not enabled:
-        raise InputError(error_message("error-loadtest-no-mapping", queue=resource_name(url)))
-    mapping, function = enabled[0], resource_name(str(enabled[0]["FunctionArn"]))
-    attributes = queue_attributes(aws, url)
-    configuration = aws.call("lambda", "get_function_configuration", FunctionName=function)
-    concurrency = aws.call("lambda", "get_function_concurrency", FunctionName=function)
+    live = read_drained_queue(aws, system.queues[0], "error-loadtest-no-mapping")
+    queue, mapping = live.queue, live.mapping
+    if mapping.get("State") not in ("Enabled", "Enabling", "Updating"):
+        raise InputError(error_message("error-loadtest-no-mapping", queue=queue.name))
     target = LoadTarget(
         system.name,
         "queue",
-        url,
-        dead_letter_queue_url(aws, url),
-        function,
+        queue.url,
+        None if live.dlq is None else live.dlq.url,
+        live.function,
         "ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
-        configuration.get("MemorySize"),
+        live.configuration.get("MemorySize"),
     )
     readings = (
-        (Call("sqs", "get_queue_attributes", {"QueueUrl": url, "AttributeNames": ["All"]}),
+        (Call("sqs", "get_queue_attributes", {"QueueUrl": queue.url, "AttributeNames": ["All"]}),
          "Attributes.[VisibilityTimeout, RedrivePolicy]"),
-        (Call("lambda", "list_event_source_mappings", {"EventSourceArn": attributes["QueueArn"]}),
+        (Call("lambda", "list_event_source_mappings", {"EventSourceArn": queue.arn}),
          "EventSourceMappings[].[FunctionArn, State, BatchSize, ScalingConfig.MaximumConcurrency]"),
-        (Call("lambda", "get_function_configuration", {"FunctionName": function}), "[Timeout, MemorySize]"),
+        (Call("lambda", "get_function_configuration", {"FunctionName": live.function}),
+         "[Timeout, MemorySize]"),
     )  # fmt: skip
     conditions = [Condition(call, select, None) for call, select in readings]
     relies_on = tuple(replace(each, value=read_value(each, aws)) for each in conditions)
     settings = healthy(fitted)
-    receives = json.loads(attributes.get("RedrivePolicy") or "{}").get("maxReceiveCount")
+    receives = queue.policy_of("RedrivePolicy").get("maxReceiveCount")
     model = replace(
         settings,
         queue=replace(
             settings.queue,
-            visibility_timeout_s=float(attributes.get("VisibilityTimeout", 30)),
+            visibility_timeout_s=queue.visibility_s,
             max_receive_count=None if receives is None else int(receives),
-            is_fifo=url.endswith(_FIFO),
+            is_fifo=queue.name.endswith(_FIFO),
         ),
         poller=replace(
             settings.poller,
             batch_size=int(mapping.get("BatchSize") or 10),
-            max_concurrency=(mapping.get("ScalingConfig") or {}).get("MaximumConcurrency"),
-            reserved_concurrency=concurrency.get("ReservedConcurrentExecutions"),
+            max_concurrency=live.most,
+            reserved_concurrency=live.reserved,
             partial_batch_responses=target.reports_failures,
         ),
         api=replace(settings.api, slots=slots),
-        function_timeout_s=float(configuration.get("Timeout", 3)),
+        function_timeout_s=live.timeout_s,
     )
     return target, relies_on, model
 

@@ -19,7 +19,7 @@ error-loadtest-one-queue = The test system { $system } states { $count ->
   } in { $file }: a load test of a queue needs exactly one; --endpoint PATH tests its api.
 error-loadtest-give-queue = Give --queue, the queue of the case whose arrivals are replayed (queues: { $known }).
 error-loadtest-no-arrivals = The case records no arrivals of { $source }: there is nothing to replay.
-error-loadtest-no-mapping = { $queue } has no enabled event source mapping, so nothing would process the messages: enable the mapping of the test system first.
+error-loadtest-no-mapping = { $queue } must have one event source mapping, which is enabled, so that one function processes the messages: correct the test system first.
 error-loadtest-no-api = The test system { $system } has no `api` in { $file }: state the URL to send to.
 error-loadtest-no-requests = The access log of { $case } has no requests of { $path } (most frequent: { $known }).
 error-loadtest-no-durations = No request of this path has a duration in the access log, so the test can't be predicted: log `$request_time`.
