@@ -2,9 +2,8 @@ import json
 
 import pandas as pd
 import pytest
-from worlds.together import together
 
-from watchme_analysis.evidence.compose import compose_services, duration_s, read_compose, size_bytes
+from watchme_analysis.evidence.compose import compose_services, read_compose
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.health.configuration import handlers_table, settings_by_path
 from watchme_analysis.health.sections.configuration import (
@@ -85,20 +84,6 @@ def test_a_health_check_without_times_has_dockers_own(services):
     assert services["sidecar"].health is None
     assert services["sidecar"].health_disabled
     assert services.get("plain") is None or services["plain"].health is None
-
-
-@together(
-    ("text", "seconds"), [("1m30s", 90), ("500ms", 0.5), ("1h", 3600), (10, 10), ("soon", None), (None, None)]
-)
-def test_compose_durations(text, seconds):
-    assert duration_s(text) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("2g", 2**31), ("512M", 2**29), ("64kb", 65536), (1024, 1024), ("much", None)]
-)
-def test_compose_sizes(text, size):
-    assert size_bytes(text) == size
 
 
 NGINX = """\

@@ -27,7 +27,6 @@ from worlds.health_world import (
     without,
 )
 from worlds.messages import messages_in
-from worlds.statement_rows import check_health
 
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health.detection import SIGNALS, health_causes
@@ -69,17 +68,6 @@ def test_names_the_affected_endpoints_alone(fault):
     _, said, _ = fault
     assert OTHER not in said.extra["endpoints"]
     assert said.extra["endpoints"]
-
-
-@pytest.fixture(scope="module")
-def checked():
-    """The messages of statements whose rows were compared for a fault before."""
-    return set()
-
-
-@pytest.mark.slow
-def test_every_statement_gives_its_rows(fault, checked):
-    check_health(fault[0], checked)
 
 
 def test_says_it_in_three_sentences(fault):

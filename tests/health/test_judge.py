@@ -21,30 +21,6 @@ def seen(**strengths):
     return tuple(Observation(name, "It is so.", "access_log", 9, strength=s) for name, s in strengths.items())
 
 
-def layers(is_incident=True, **strengths):
-    observations = seen(**strengths)
-    said = judge.decide(observations, replace(INCIDENT, incident=is_incident))
-    return judge.layer_findings(said, observations, is_incident=is_incident)
-
-
-def test_the_last_layer_that_is_not_excluded_is_named():
-    found = layers(**KILLED)
-    left = [one for one in found if one.status != "refuted"]
-    assert [(one.layer, one.status) for one in left] == [("process", "supported")]
-    assert judge.named_layer(found) == "process"
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        pytest.param({"connect_quick": 0.0, "refused_at_own_port": 0.0}, id="two layers are left"),
-        pytest.param({"is_incident": False}, id="no incident"),
-    ],
-)
-def test_no_layer_is_named_otherwise(changed):
-    assert judge.named_layer(layers(**KILLED | changed)) is None
-
-
 FLOOD = dict.fromkeys(
     (
         "arrivals_up", "callers_wait", "connects_well", "same_upstream_served", "routed_well", "health_check",
@@ -60,7 +36,6 @@ def test_callers_that_wait_under_a_flood_are_no_second_fault():
     """A flood fills the pool, and handlers that call something wait as all others do."""
     said = judge.decide(seen(**FLOOD), INCIDENT)
     assert (said.verdict, said.cause, said.other) == ("supported", "traffic_surge", None)
-    assert judge.named_layer(layers(**FLOOD)) == "client"
 
 
 @pytest.mark.parametrize("lacking", ["incident", "timed", "edge_visible"])

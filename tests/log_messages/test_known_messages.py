@@ -2,16 +2,20 @@
 
 import re
 import subprocess
+import tomllib
+from importlib.resources import files
 
 import pytest
 
+from watchme_analysis import log_messages
 from watchme_analysis.inference.causes import LAYERS, causes
 from watchme_analysis.log_messages.known_messages import known_message, known_messages
 from watchme_analysis.services.explain import explain
 from watchme_analysis.text.message import values_of
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import placeholders, render
 
 MESSAGES = known_messages()
+KEYS = {"id", "text", "speaker", "meaning", "ja", "excluded", "causes", "commands", "sample", "source"}
 
 
 def test_each_sample_shows_its_own_message():
@@ -43,6 +47,17 @@ def test_no_likely_cause_lies_in_an_excluded_layer():
     layer = {each.cause: each.layer for question in LAYERS for each in causes(question)}
     wrong = {known.id for known in MESSAGES if {layer[cause] for cause in known.causes} & {*known.excluded}}
     assert wrong == set()
+
+
+def test_each_entry_has_the_keys_and_values_that_are_read():
+    folder = files(log_messages).joinpath("known")
+    for file in folder.iterdir():
+        for entry in tomllib.loads(file.read_text(encoding="utf-8"))["message"]:
+            assert entry.keys() - {"ordinary"} == KEYS, entry["id"]
+            assert placeholders(entry["meaning"]) == placeholders(entry["ja"]), entry["id"]
+    for known in MESSAGES:
+        assert placeholders(render(known.meaning)) <= known.names, known.id
+        assert all(pattern.parts for pattern in known.patterns), known.id
 
 
 def test_each_message_has_a_source_and_a_japanese_meaning():

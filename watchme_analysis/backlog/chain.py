@@ -20,7 +20,7 @@ from typing import NamedTuple
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.signals import api, change, function, harm, message, sqs
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
-from watchme_analysis.inference.causes import Cause, cause_folder, load_causes
+from watchme_analysis.inference.causes import Cause, cause_folder, causes
 from watchme_analysis.inference.engine import EXPLAINS_FROM, explained_away
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.known_lines import grades_of
@@ -131,8 +131,8 @@ def _of_queues(observations: Iterable[Observation]) -> tuple[QueueObservation, .
 
 @cache
 def backlog_causes() -> tuple[Cause, ...]:
-    """Return the causes of the question, checked against its signals."""
-    found = load_causes("backlog", SIGNALS)
+    """Return the causes of the question, with the grades of known log lines."""
+    found = causes("backlog")
     return tuple(replace(cause, grades={**grades_of(cause), **cause.grades}) for cause in found)
 
 

@@ -1,4 +1,4 @@
-"""The detectors of the `/health` question, its causes checked against their signals, and the observations."""
+"""The detectors of the `/health` question, its causes, and the observations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from watchme_analysis.health.signals import (
     vantages,
     workers,
 )
-from watchme_analysis.inference.causes import Cause, explained, load_causes
+from watchme_analysis.inference.causes import Cause, causes, explained
 from watchme_analysis.inference.engine import explained_away
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.known_lines import grades_of
@@ -62,11 +62,8 @@ SIGNALS: dict[str, Signal] = by_id((*DETECTORS_WITHOUT_INCIDENT, *DETECTORS, kno
 
 @cache
 def health_causes() -> tuple[Cause, ...]:
-    """Return the causes of the question, checked against its signals."""
-    return tuple(
-        replace(cause, grades={**grades_of(cause), **cause.grades})
-        for cause in load_causes("health", SIGNALS)
-    )
+    """Return the causes of the question, with the grades of known log lines."""
+    return tuple(replace(cause, grades={**grades_of(cause), **cause.grades}) for cause in causes("health"))
 
 
 def detected(inv: Investigation) -> tuple[Observation, ...]:

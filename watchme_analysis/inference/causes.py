@@ -35,24 +35,21 @@ documentation) reads it from here, so that adding a cause means adding one file,
     restore = "Let the edge send {paths} to {usual} again, then check ..."
     ja.restore = "..."
 
-A file that refers to something unknown is rejected at load time with one sentence.
+``tests/inference/test_cause_files.py`` checks the files: their keys, and all that they refer to.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from itertools import starmap, zip_longest
 from typing import Any
 
-from watchme_analysis.errors import InputError
-from watchme_analysis.inference.signals import Signal
-from watchme_analysis.schema import TABLES
 from watchme_analysis.text.message import Text, translated
-from watchme_analysis.text.render import placeholders, render
+from watchme_analysis.text.render import render
 
 # Log-odds by grade: two to one, about five to one, twelve to one, and more than fifty to one.
 GRADES = {"weak": 0.7, "fair": 1.5, "strong": 2.5, "decisive": 4.0}
@@ -64,17 +61,6 @@ LAYERS = {
         "senders", "queue_settings", "polling", "concurrency", "function", "api", "message", "none",
     ),
 }  # fmt: skip
-# Parts of a remedy, in their order.
-_PARTS = ("save", "restore", "prevent")
-_TEXTS = ("title", "name", "layer", "next_test")
-# Texts that a file may also hold in Japanese, in [ja].
-_TRANSLATED = (
-    "title", "name", "next_test", "next_tests", "needs", "blind_spots", "restore", "prevent",
-)  # fmt: skip
-_KEYS = (
-    *_TEXTS, *_TRANSLATED, "save", "prior", "page", "grades", "complement", "order", "events", "ja",
-    "follows", "remedies", "consumer",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -149,18 +135,12 @@ def cause_folder(question: str) -> Any:
 
 @cache
 def causes(question: str) -> tuple[Cause, ...]:
-    """Return the causes of a question in their order; the complement comes last.
-
-    References to signals are not checked here; :func:`load_causes` does that. A question without files, or an
-    invalid file, raises an error.
-    """
+    """Return the causes of a question in their order; the complement comes last."""
     found = [
         _parsed(question, entry.name, entry.read_text(encoding="utf-8"))
         for entry in cause_folder(question).iterdir()
         if entry.name.endswith(".toml") and not entry.name.startswith("_")
     ]
-    if not found:
-        raise InputError(f"The question {question!r} has no cause files.")
     ordered = sorted(found, key=lambda one: (one[0], one[1].cause))
     return tuple(
         replace(cause, grades={**layer_grades(question).get(cause.layer, {}), **cause.grades})
@@ -203,30 +183,10 @@ def layer_grades(question: str) -> Mapping[str, Mapping[str, float]]:
         # A port without a listener refuses: the process is down, or the port is wrong.
         refused = { process = "strong", network = "-decisive" }
     """
-    where = _where(question, "_layers.toml")
     found: dict[str, dict[str, float]] = {}
     for name, entry in _shared(question, "layers").get("grades", {}).items():
         for layer, grade in entry.items():
-            _check_layer(where, question, layer)
-            found.setdefault(layer, {})[name] = _log_odds(where, name, grade)
-    return found
-
-
-def load_causes(question: str, signals: Mapping[str, Signal]) -> tuple[Cause, ...]:
-    """Return the causes of a question, checked against its signals (by id) and against each other."""
-    found = causes(question)
-    ids = {one.cause for one in found}
-    for one in found:
-        where = _where(question, f"{one.cause}.toml")
-        named = {*one.grades, *one.next_tests, *(each.signal for each in one.remedies)}
-        if unknown := sorted(named - signals.keys()):
-            raise InputError(f"{where} refers to the signal {unknown[0]!r}, which no detector returns.")
-        if strange := [name for name in one.follows if name not in ids]:
-            raise InputError(f"{where} names the cause {strange[0]!r}, which has no cause file.")
-    links = explained(question)
-    if unknown := sorted({*links, *(each for listed in links.values() for each in listed)} - signals.keys()):
-        where = _where(question, "_explained.toml")
-        raise InputError(f"{where} refers to the signal {unknown[0]!r}, which no detector returns.")
+            found.setdefault(layer, {})[name] = _log_odds(grade)
     return found
 
 
@@ -235,36 +195,16 @@ def cause_names(question: str) -> dict[str, Text]:
     return {one.cause: one.name for one in causes(question)}
 
 
-def _where(question: str, file: str) -> str:
-    return f"The cause file {question}/causes/{file}"
-
-
 def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Cause]:
     """Return a cause and the key by which causes are ordered."""
-    where = _where(question, file)
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where} is not valid TOML: {error}.") from error
-    complement = bool(found.get("complement", False))
-    _check(where, found, _KEYS, (*_TEXTS, *(() if complement else ("page",))))
-    _check_layer(where, question, found["layer"])
-    needs, japanese = found.get("needs", {}), found.get("ja", {})
-    if strange := [name for name in needs if name.partition("/")[0] not in TABLES]:
-        raise InputError(f"{where} refers to the table {strange[0]!r}, which the data dictionary lacks.")
-    if not isinstance(japanese, dict):
-        raise InputError(f"{where} must hold its Japanese texts in the table [ja].")
-    _check(f"{where}, [ja],", japanese, _TRANSLATED)
-    blind_spots, blind_spots_ja = found.get("blind_spots", ()), japanese.get("blind_spots", ())
-    if len(blind_spots_ja) not in (0, len(blind_spots)):
-        raise InputError(
-            f"{where} has {len(blind_spots)} blind_spots, but {len(blind_spots_ja)} of them in [ja]."
-        )
+    found = tomllib.loads(text)
+    complement, japanese = bool(found.get("complement", False)), found.get("ja", {})
 
     def named(table: str) -> dict[str, Text]:
         other = japanese.get(table, {})
         return {name: translated(words, other.get(name)) for name, words in found.get(table, {}).items()}
 
+    consumer, consumer_ja = found.get("consumer", {}), found.get("consumer", {}).get("ja", {})
     cause = Cause(
         cause=file.removesuffix(".toml"),
         question=question,
@@ -272,65 +212,38 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         name=translated(found["name"], japanese.get("name")),
         layer=found["layer"],
         next_test=translated(found["next_test"], japanese.get("next_test")),
-        remedy=_remedy(where, question, found, japanese),
-        remedies=tuple(_signal_remedy(where, question, entry) for entry in found.get("remedies", ())),
+        remedy=_remedy(question, found),
+        remedies=tuple(
+            replace(_remedy(question, entry), signal=entry["signal"]) for entry in found.get("remedies", ())
+        ),
         prior=float(found.get("prior", 0.0)),
         page=found.get("page"),
         needs=named("needs"),
-        cannot_see=tuple(starmap(translated, zip_longest(blind_spots, blind_spots_ja))),
-        grades={name: _log_odds(where, name, grade) for name, grade in found.get("grades", {}).items()},
+        cannot_see=tuple(
+            starmap(translated, zip_longest(found.get("blind_spots", ()), japanese.get("blind_spots", ())))
+        ),
+        grades={name: _log_odds(grade) for name, grade in found.get("grades", {}).items()},
         next_tests=named("next_tests"),
         complement=complement,
         follows=tuple(found.get("follows", ())),
-        consumer=_of_consumer(where, found.get("consumer", {})),
+        consumer={
+            name: translated(consumer[name], consumer_ja.get(name)) for name in consumer if name != "ja"
+        },
         events={name: tuple(names) for name, names in found.get("events", {}).items()},
     )
     return (complement, int(found.get("order", 0))), cause
 
 
-def _of_consumer(where: str, entry: Mapping[str, Any]) -> dict[str, Text]:
-    _check(f"{where}, [consumer],", entry, ("next_test", "restore", "ja"))
-    japanese = entry.get("ja", {})
-    return {name: translated(entry[name], japanese.get(name)) for name in entry if name != "ja"}
-
-
-def _check(where: str, entry: Mapping[str, Any], known: Collection[str], needed: Iterable[str] = ()) -> None:
-    """Raise an error for the first key that an entry lacks, or that is unknown."""
-    if lacking := [name for name in needed if not str(entry.get(name, "")).strip()]:
-        raise InputError(f"{where} lacks {lacking[0]!r}.")
-    if unknown := sorted(entry.keys() - set(known)):
-        raise InputError(f"{where} has the unknown key {unknown[0]!r}.")
-
-
-def _check_layer(where: str, question: str, layer: str) -> None:
-    if layer not in (layers := LAYERS[question]):
-        raise InputError(f"{where} has the unknown layer {layer!r}: use {', '.join(layers)}.")
-
-
-def _log_odds(where: str, signal: str, grade: object) -> float:
+def _log_odds(grade: str) -> float:
     """Return the log-odds of a grade such as ``fair`` or ``-strong``."""
-    size = GRADES.get(str(grade).removeprefix("-"))
-    if size is None:
-        known = ", ".join(GRADES)
-        raise InputError(
-            f"{where} gives the signal {signal!r} the grade {grade!r}: use {known}, or -{known}."
-        )
-    return -size if str(grade).startswith("-") else size
+    size = GRADES[grade.removeprefix("-")]
+    return -size if grade.startswith("-") else size
 
 
-def _signal_remedy(where: str, question: str, entry: Any) -> Remedy:
-    """Return what to do where a signal shows what is at fault."""
-    _check(f"{where}, in a remedy,", entry, ("signal", *_PARTS, "ja"), ("signal", "restore"))
+def _remedy(question: str, entry: Mapping[str, Any]) -> Remedy:
+    """Return the remedy of a cause's file, or of one of its entries ``remedies``."""
     japanese = entry.get("ja", {})
-    for name, text in japanese.items():
-        if placeholders(entry.get(name, "")) != placeholders(text):
-            raise InputError(f"{where} has a remedy for {entry['signal']!r} with other values in Japanese.")
-    return replace(_remedy(where, question, entry, japanese), signal=str(entry["signal"]))
-
-
-def _remedy(where: str, question: str, entry: Mapping[str, Any], japanese: Mapping[str, str]) -> Remedy:
-    known, save = saves(question), entry.get("save")
-    if save is not None and save not in known:
-        raise InputError(f"{where} has the unknown save {save!r}: use {', '.join(known)}.")
-    restore, prevent = (translated(entry.get(name, ""), japanese.get(name)) for name in _PARTS[1:])
-    return Remedy(known[save] if save else "", restore, prevent)
+    restore, prevent = (
+        translated(entry.get(name, ""), japanese.get(name)) for name in ("restore", "prevent")
+    )
+    return Remedy(saves(question)[entry["save"]] if "save" in entry else "", restore, prevent)

@@ -28,12 +28,10 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Text, translated
-from watchme_analysis.text.render import placeholders
 
-_KEYS = {"id", "text", "speaker", "meaning", "ja", "excluded", "causes", "commands", "sample", "source"}
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 # Characters of the part of a text by which lines are looked up, by choice: rare enough, and in every text.
 _PART = 5
@@ -107,19 +105,13 @@ class KnownMessage:
 
 @cache
 def known_messages() -> tuple[KnownMessage, ...]:
-    """Return all known messages, in the order of their files.
-
-    Raises
-    ------
-    InputError
-        When an entry is incomplete or contradicts itself.
-    """
+    """Return all known messages, in the order of their files."""
     folder = files(__package__).joinpath("known")
     found = []
     for file in sorted(folder.iterdir(), key=lambda each: each.name):
         if file.name.endswith(".toml"):
             entries = tomllib.loads(file.read_text(encoding="utf-8"))["message"]
-            found += [_parsed(file.name, entry) for entry in entries]
+            found += [_parsed(entry) for entry in entries]
     return tuple(found)
 
 
@@ -153,29 +145,20 @@ def _patterns_of_part() -> dict[str, list[int]]:
     return found
 
 
-def _parsed(file: str, entry: dict[str, object]) -> KnownMessage:
-    where = f"The message {entry.get('id')!r} in log_messages/known/{file}"
-    if wrong := sorted(_KEYS ^ (entry.keys() - {"ordinary"})):
-        raise InputError(f"{where} has a missing or unknown key: {wrong[0]!r}.")
-    texts = [entry["text"]] if isinstance(entry["text"], str) else list(entry["text"])  # type: ignore[call-overload]
-    known = KnownMessage(
-        id=str(entry["id"]),
+def _parsed(entry: dict[str, Any]) -> KnownMessage:
+    texts = [entry["text"]] if isinstance(entry["text"], str) else entry["text"]
+    return KnownMessage(
+        id=entry["id"],
         patterns=tuple(_pattern(text) for text in texts),
-        speaker=str(entry["speaker"]),
-        meaning=translated(str(entry["meaning"]), str(entry["ja"])),
-        excluded=tuple(entry["excluded"]),  # type: ignore[arg-type]
-        causes=tuple(entry["causes"]),  # type: ignore[arg-type]
-        commands=tuple(entry["commands"]),  # type: ignore[arg-type]
-        sample=str(entry["sample"]),
-        source=str(entry["source"]),
-        ordinary=bool(entry.get("ordinary", False)),
+        speaker=entry["speaker"],
+        meaning=translated(entry["meaning"], entry["ja"]),
+        excluded=tuple(entry["excluded"]),
+        causes=tuple(entry["causes"]),
+        commands=tuple(entry["commands"]),
+        sample=entry["sample"],
+        source=entry["source"],
+        ordinary=entry.get("ordinary", False),
     )
-    english, japanese = placeholders(str(entry["meaning"])), placeholders(str(entry["ja"]))
-    if english != japanese or not english <= known.names:
-        raise InputError(f"{where} has other values in its meaning than in its text.")
-    if not all(pattern.parts for pattern in known.patterns):
-        raise InputError(f"{where} has a text without {_PART} characters in a row.")
-    return known
 
 
 def _pattern(text: str) -> Pattern:

@@ -1,43 +1,48 @@
-"""Causes of the application and its host that look like each other: the right one, or an honest question."""
+"""Causes that look like each other: each is distinguished by what it shows alone."""
 
 import pytest
 from worlds.health_alike import (
-    DEPENDENCY,
+    CALM,
     DOWN,
     LOOP,
+    NETWORK,
+    NGINX,
     ON_LOOP,
-    ON_THREADS,
-    OPEN,
-    POOL,
     SATURATION,
     at_times,
+    between,
     calling,
+    calm,
     chance,
     every,
     gauge,
     granting,
+    probed_outside,
     restarting,
     saying,
     slow,
     standing,
     started,
 )
-from worlds.health_world import HEALTH, JOBS, OTHER, REPORT, Signals, case, in_fault, investigate, without
+from worlds.health_constructed import container_created_anew
+from worlds.health_world import (
+    HEALTH,
+    JOBS,
+    OTHER,
+    REPORT,
+    USUAL,
+    Signals,
+    case,
+    in_fault,
+    investigate,
+    without,
+)
 
 from watchme_analysis.health import diagnosis as health
 
 SERVICE, NEEDY = (HEALTH, JOBS, REPORT), (HEALTH, JOBS)
-AWAITED = ("httpx.AsyncClient.get", "async_wait", "event_loop", "healthz", "jobs")
-ON_A_THREAD = ("requests.get", "blocking_io", "thread_pool", "healthz", "jobs")
-
-
-def slow_dependency_of_all_paths():
-    return case(slow(SERVICE, 2.2, 4.4), gauges=lambda second: {"cpu_pct": 4.0, "in_flight": 16.0})
-
-
-def slow_dependency_on_threads_to_spare():
-    few = {"threads": 14.0, "in_flight": 8.0}
-    return calling(case(slow(NEEDY, 1.2, 2.6), handlers=ON_THREADS, gauges=lambda second: few), *ON_A_THREAD)
+PLAIN = (("/", {"proxy_pass": f"http://{USUAL}"}),)
+DELAYING = 'delaying request, excess: 3.100, by zone "checks"'
 
 
 def loop_held_by_a_dependency():
@@ -55,10 +60,6 @@ def loop_held_until_its_queue_is_full():
     return case(fate, handlers=ON_LOOP, processes=started(backlog=8))
 
 
-def slow_paths_that_little_tells_of():
-    return without(case(slow(NEEDY, 4, 8)), "host_metrics", "app_log", "edge_log")
-
-
 def server_limits_connections():
     away = {"status": 503, "inside_status": 503, "header_s": 0.002}
     made = case(at_times(0.7, away), processes=started(limit_concurrency=10))
@@ -68,10 +69,6 @@ def server_limits_connections():
 def throttled_by_its_quota():
     made = case(standing(4), gauges=lambda second: {"cpu_pct": 20.0})
     return gauge(made, "nr_throttled", lambda second: 9.0 * max(0, min(second, 60) - 30))
-
-
-def throttled_unmeasured():
-    return without(case(standing(4)), "host_metrics")
 
 
 def surge_of_callers():
@@ -103,14 +100,6 @@ def loop_held_by_large_work_that_gives_back_its_memory():
     return memory_comes_and_goes(case(standing(4)))
 
 
-def short_queue_of_connections():
-    def fate(path, second):
-        again = 1.02 if chance(path, second) < 0.5 else 0.0
-        return None if path == OTHER else {"connect_s": again, "inside_s": again + 0.01}
-
-    return case(fate, processes=started(backlog=2))
-
-
 def out_of_descriptors():
     stuck = {"status": 504, "header_s": 5.0, "error": "upstream_timeout_header", "inside_s": 5.0}
     made = case(at_times(1, stuck), gauges=lambda second: {"open_files": 1024.0})
@@ -129,39 +118,80 @@ def disk_of_the_application_is_full():
     return saying(made, "OSError: [Errno 28] No space left on device", every(0.5))
 
 
-def answers(path, status, **more):
-    """The application answers a path at once with a status, inside as well."""
-    said = {"status": status, "header_s": 0.01, "inside_status": status, **more}
-    return case(lambda requested, second: said if requested == path else None)
+def on(path, **fate):
+    return lambda requested, second: fate if requested == path else None
 
 
-def not_ready_after_a_deploy():
-    return restarting(answers(HEALTH, 503), 29.5)
+def limit_of_requests_that_delays():
+    def fate(path, second):
+        held = {"own_s": between(1.5, 3, second), "error": "limit_req", "message": DELAYING}
+        return held if path == HEALTH else None
+
+    return case(fate, nginx=PLAIN)
+
+
+def lossy_link():
+    def fate(path, second):
+        drawn = chance(path, second)
+        lost = {"connect_s": 1.02 if drawn < 0.4 else 3.05} if drawn < 0.6 else {"header_s": 0.222}
+        return lost if path != OTHER and drawn < 0.75 else None
+
+    return case(fate)
+
+
+def nginx_can_not_resolve():
+    message = "api.internal could not be resolved (3: Host not found)"
+    return case(at_times(1, {"status": 502, "upstream": False, "error": "resolver", "message": message}))
+
+
+def nginx_returns_503():
+    own = (f"= {HEALTH}", {"return": "503"})
+    return case(on(HEALTH, status=503, upstream=False), nginx=(*PLAIN, own))
+
+
+def nginx_refuses_beside_a_held_loop():
+    """First the loop stands still, then Nginx denies its callers too: inside the one shows, not the other."""
+
+    def fate(path, second):
+        left = 3 - second % 3
+        held = {"header_s": left, "inside_s": left} if path != OTHER and second < 45 else {}
+        return {"status": 403, "upstream": False, "inside_s": left} if second > 36 else held
+
+    return case(fate)
+
+
+def prober_without_a_network():
+    return probed_outside(calm(), error="Network is unreachable, while connecting", duration_s=0.01)
+
+
+def prober_without_a_network_nor_edge_log():
+    return without(prober_without_a_network(), "edge_log")
 
 
 ALIKE = {
-    slow_dependency_of_all_paths: {OPEN},
-    slow_dependency_on_threads_to_spare: {DEPENDENCY, OPEN},
     loop_held_by_a_dependency: {LOOP},
     loop_held_until_its_queue_is_full: {LOOP},
-    slow_paths_that_little_tells_of: {POOL, SATURATION, OPEN},
     server_limits_connections: {SATURATION},
     throttled_by_its_quota: {SATURATION},
-    throttled_unmeasured: {SATURATION, OPEN},
     surge_of_callers: {SATURATION},
     restarted_once: {DOWN},
     killed_for_its_memory: {SATURATION},
-    short_queue_of_connections: {SATURATION, OPEN},
     out_of_descriptors: {SATURATION},
     collecting_garbage_at_the_limit: {SATURATION},
     disk_of_the_application_is_full: {SATURATION},
-    not_ready_after_a_deploy: {OPEN},
+    limit_of_requests_that_delays: {NGINX},
+    lossy_link: {NETWORK},
+    container_created_anew: {NGINX},
+    nginx_can_not_resolve: {NGINX},
+    nginx_returns_503: {NGINX},
+    nginx_refuses_beside_a_held_loop: {NGINX, LOOP},
+    prober_without_a_network_nor_edge_log: {CALM},
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("build", ALIKE, ids=lambda build: build.__name__)
-def test_what_looks_alike_is_distinguished_or_left_open(build):
+def test_what_looks_alike_is_distinguished(build):
     said = health.diagnose(investigate(build()))
     found = said.verdict if said.verdict != "supported" else said.cause
     assert found in ALIKE[build], said.summary

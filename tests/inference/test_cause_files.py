@@ -1,0 +1,76 @@
+"""The cause files that ship: each has the keys that are read, and refers to what exists."""
+
+import tomllib
+from itertools import chain
+
+import pytest
+
+from watchme_analysis.backlog import chain as backlog
+from watchme_analysis.health import detection
+from watchme_analysis.inference.causes import GRADES, LAYERS, cause_folder, causes, explained, saves
+from watchme_analysis.schema import TABLES
+from watchme_analysis.text.render import placeholders
+
+SIGNALS = {"health": detection.SIGNALS, "backlog": backlog.SIGNALS}
+TRANSLATED = {"title", "name", "next_test", "next_tests", "needs", "blind_spots", "restore", "prevent"}
+KEYS = TRANSLATED | {
+    "layer", "save", "prior", "page", "grades", "complement", "order", "events", "ja", "follows", "remedies",
+    "consumer",
+}  # fmt: skip
+REMEDY = {"signal", "save", "restore", "prevent", "ja"}
+FILES = [
+    pytest.param(question, file.name, id=f"{question}-{file.name}")
+    for question in LAYERS
+    for file in sorted(cause_folder(question).iterdir(), key=lambda file: file.name)
+    if file.name.endswith(".toml") and not file.name.startswith("_")
+]
+
+
+def read(question, name):
+    return tomllib.loads(cause_folder(question).joinpath(name).read_text(encoding="utf-8"))
+
+
+def are_grades(values):
+    return {str(value).removeprefix("-") for value in values} <= GRADES.keys()
+
+
+@pytest.mark.parametrize(("question", "name"), FILES)
+def test_a_cause_file_refers_to_what_exists(question, name):
+    found, signals = read(question, name), SIGNALS[question].keys()
+    japanese = found.get("ja", {})
+    assert {"title", "name", "layer", "next_test"} <= found.keys() <= KEYS
+    assert found.get("complement") or found["page"]
+    assert japanese.keys() <= TRANSLATED
+    assert found["layer"] in LAYERS[question]
+    assert {need.partition("/")[0] for need in found.get("needs", {})} <= TABLES.keys()
+    assert len(japanese.get("blind_spots", ())) in (0, len(found.get("blind_spots", ())))
+    assert are_grades(found.get("grades", {}).values())
+    assert {*found.get("grades", {}), *found.get("next_tests", {})} <= signals
+    assert {*found.get("follows", ())} <= {one.cause for one in causes(question)}
+    for remedy in (found, *found.get("remedies", ())):
+        assert remedy.get("save") in (None, *saves(question))
+    for remedy in found.get("remedies", ()):
+        assert {"signal", "restore"} <= remedy.keys() <= REMEDY
+        assert remedy["signal"] in signals
+        for part, text in remedy.get("ja", {}).items():
+            assert placeholders(remedy[part]) == placeholders(text), text
+
+
+@pytest.mark.parametrize("question", LAYERS)
+def test_what_causes_share_refers_to_what_exists(question):
+    links, signals = explained(question), SIGNALS[question].keys()
+    assert {*links, *chain.from_iterable(links.values())} <= signals
+    folder = cause_folder(question)
+    shared = read(question, "_layers.toml")["grades"] if folder.joinpath("_layers.toml").is_file() else {}
+    assert shared.keys() <= signals
+    for grades in shared.values():
+        assert grades.keys() <= {*LAYERS[question]}
+        assert are_grades(grades.values())
+
+
+def test_the_complement_comes_last_and_a_causes_own_grade_prevails():
+    for question in LAYERS:
+        assert [one.complement for one in causes(question)][-1:] == [True]
+    own = read("health", "app_saturation.toml")["grades"]
+    found = next(one for one in causes("health") if one.cause == "app_saturation")
+    assert all(abs(found.log_odds(name)) == GRADES[grade.removeprefix("-")] for name, grade in own.items())
