@@ -12,9 +12,7 @@ PACKAGE = Path(watchme_analysis.__file__).parent
 FOR_PROGRAMMERS = {
     "access_logs/formats/known_formats.py": "a known format of the package is malformed",
     "storage/journal.py": "a journal opened for reading is written to",
-    "inference/causes.py": "a cause file of the package is malformed",
     "inference/signals.py": "a signal is declared wrongly",
-    "log_messages/known_messages.py": "an entry of the package's known messages is malformed",
     "report/stored_notebooks.py": "tool of this repository, not of the package's users",
     "text/catalogue.py": "a message is missing or malformed, so that no message can say it",
     "text/message.py": "a value of a message has no type",
