@@ -31,5 +31,8 @@ def test_the_account_is_audited_from_what_the_system_names(front, watchme, tmp_p
         each["current"]["sentence"] for each in audited
     ]
     assert {each["resource"] for each in audited if each["rule"] == RULE} == {"orders"}
+    # The list of alarms was read, and is empty.
+    assert {each["status"] for each in audited if each["rule"] == "alarm"} == {"change"}
     named = json.loads(watchme("audit", "--live", "--queue", "other", "--json", cwd=tmp_path).stdout)
     assert {each["resource"] for each in named if each["rule"] == RULE} == {"other"}
+    assert watchme("audit", "--live", "--queue", "missing").returncode == 1

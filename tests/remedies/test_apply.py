@@ -111,11 +111,6 @@ def test_damaged_plans_are_one_sentence(plan, tmp_path, subtests):
                     assert str(path) in str(error)
 
 
-def test_two_runs_at_once_are_refused(aws, plan, tmp_path):
-    with open_journal(tmp_path / "j"), pytest.raises(InputError, match="Another run"):
-        apply_plan(plan, tmp_path / "j", aws)
-
-
 def reset(aws, url):
     aws.call(
         "sqs",

@@ -4,7 +4,6 @@ import json
 
 import pytest
 from worlds.messages import messages_in
-from worlds.order_system import create_order_system
 from worlds.stored_case import case_of
 
 from watchme_analysis.case.importer import import_folder
@@ -189,19 +188,6 @@ def test_the_command_prints_tables_and_json_in_both_languages(evidence, tmp_path
     rows = json.loads(watchme("audit", evidence, "--json", "--language", "ja").stdout)
     assert {"rule", "resource", "status", "source", "current", "recommended", "consequence"} == set(rows[0])
     assert rows[0]["consequence"]["message"]["id"].startswith("audit-")
-    assert watchme("audit").returncode == 2
-    assert watchme("audit", evidence, "--live").returncode == 2
-
-
-def test_the_account_is_audited_as_it_is_now(front, watchme):
-    create_order_system("ap-southeast-2")
-    shown = watchme("audit", "--live", "--queue", "orders", "--json")
-    assert shown.returncode == 0, shown.stderr
-    rows = {(row["rule"], row["resource"]): row["status"] for row in json.loads(shown.stdout)}
-    assert rows["receive_count", "orders"] == "choice"
-    assert rows["visibility_timeout", "orders"] == "ok"
-    assert rows["alarm", "orders-dlq"] == "change"  # the list of alarms was read, and is empty
-    assert watchme("audit", "--live", "--queue", "missing").returncode == 1
 
 
 def of_rule(case, rule, *, knows_alarms=True):

@@ -57,10 +57,6 @@ _LISTED = b'{"QueueUrl": '
 _SHOWN = 80
 # Messages per second when nothing shows what the function can process: fewer than any usual API takes.
 DEFAULT_RATE_PER_S = 1.0
-_COMPLETE = (
-    "show_plan", "apply_now", "rate", "limit", "confirm_within_s", "visibility_timeout",
-    "print_policy", "language", "profile", "region",
-)  # fmt: skip
 # States of messages in the audit, in the order in which they are printed; the first ones need nobody.
 _SETTLED = ("deleted", "gone", "excluded")
 _STATES = (
@@ -178,21 +174,20 @@ def redrive(case: Path | None, queue: str | None, *, to: Path | None, **options:
     is_list = not (options["apply_now"] or options["show_plan"])
     output = output_of(options, JSON_LINES if is_list else TABLE)
     out = Printer(options["language"])
-    complete = {name: options.pop(name) for name in _COMPLETE} | {"to": to}
-    if complete["print_policy"]:
+    if options["print_policy"]:
         from watchme_analysis.remedies.allowed_calls import calls_of
 
         return print_policy(calls_of("redrive"))
     check_folder(to)
     if to is not None:
-        if complete["apply_now"]:
+        if options["apply_now"]:
             check_replaceable(to, lambda first: b'"outcome"' in first, "audit")
         else:
             check_replaceable(to, lambda first: first.startswith(_LISTED), "messages")
     plan = _planned(case, queue, options)
-    _check_region(plan, complete["region"])
+    _check_region(plan, options["region"])
     if not is_list:
-        return _complete(plan, complete, output, out)
+        return _complete(plan, to, options, output, out)
     if to is not None:
         write_atomically(to, plan.text.encode())
     if to is None or is_form_stated:
@@ -232,22 +227,25 @@ def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> R
     """Return the plan of a case, of a file, or of work without messages."""
     from watchme_analysis.remedies.redrive_plan import plan_from_file, plan_of_work, plan_redrive
 
-    source, template = options.pop("source"), options.pop("template")
-    chosen = {name: options.pop(name) for name in ("include_unknown", "same_work")}
+    source, template = options["source"], options["template"]
+    journal = {name: options[name] for name in ("journal", "retry_unconfirmed", "retry_rejected")}
     if source is not None and template is not None:
         raise InputError(error_message("error-from-or-create"))
     if source is not None:
-        return plan_from_file(source, queue, case, **options)
+        return plan_from_file(source, queue, case, **journal)
     if case is None:
         raise InputError(error_message("error-redrive-no-messages"))
     if template is None:
-        return plan_redrive(case, queue, **options, **chosen)
+        chosen = {name: options[name] for name in ("include_unknown", "same_work")}
+        return plan_redrive(case, queue, **journal, **chosen)
     if queue is None:
         raise InputError(error_message("error-redrive-no-queue"))
-    return plan_of_work(case, queue, template.read_text(encoding="utf-8").strip(), **options)
+    return plan_of_work(case, queue, template.read_text(encoding="utf-8").strip(), **journal)
 
 
-def _complete(plan: RedrivePlan, options: dict[str, Any], output: Output, out: Printer) -> int:
+def _complete(
+    plan: RedrivePlan, to: Path | None, options: dict[str, Any], output: Output, out: Printer
+) -> int:
     """Print the plan of a complete redrive; with --apply, carry it out and print the audit."""
     from watchme_analysis.remedies.redrive import RedriveLimits
     from watchme_analysis.remedies.redrive_plan import complete_redrive, known_rate, plan_sentences
@@ -275,9 +273,9 @@ def _complete(plan: RedrivePlan, options: dict[str, Any], output: Output, out: P
         plan, limits, profile=options["profile"], region=options["region"], report=report
     )
     found = audit.to_dict()
-    if options["to"] is not None:
+    if to is not None:
         text = json.dumps(found, ensure_ascii=False, indent=2)
-        write_atomically(options["to"], f"{text}\n".encode(errors="surrogatepass"))
+        write_atomically(to, f"{text}\n".encode(errors="surrogatepass"))
     output.show(
         lambda: _audit_lines(audit, out),
         lambda: {"sentence": out.text(audit.sentence)} | found,
