@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from watchme_analysis.case.opening import open_case
-from watchme_analysis.inference.engine import independent_signals
+from watchme_analysis.inference.weighing import independent_signals
 from watchme_analysis.services.diagnose import diagnose
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))

@@ -26,7 +26,7 @@ from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.health import judge
 from watchme_analysis.health.context_builder import health_context
-from watchme_analysis.health.detection import SIGNALS, detected
+from watchme_analysis.health.detectors import SIGNALS, detected
 from watchme_analysis.health.diagnosis import situation
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import Observation

@@ -80,7 +80,7 @@ OURS = """
 import json, resource, sys, time
 from datetime import datetime, timedelta
 from watchme_analysis.cloudwatch.session import Aws, SessionTarget
-from watchme_analysis.cloudwatch.insights.run import run_queries
+from watchme_analysis.cloudwatch.insights.query_run import run_queries
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.scan_cost import incoming_volumes, with_scan_estimate
 from watchme_analysis.cloudwatch.insights.frame import result_frame

@@ -23,7 +23,7 @@ import watchme_analysis
 HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "boto3", "botocore", "matplotlib", "scipy", "papermill",
          "nbformat", "nbconvert", "jupyter_client", "IPython", "crossplane", "fluent", "babel")
 # Compiled loops and what drives them, loaded where many lines are read; nobody else may.
-COMPILED = {f"watchme_analysis.access_logs.engine.{name}" for name in ("compiled_parser", "loops")}
+COMPILED = {f"watchme_analysis.access_logs.engine.{name}" for name in ("compiled_parser", "compiled_loops")}
 brought, seen = {}, set()
 for found in pkgutil.walk_packages(watchme_analysis.__path__, "watchme_analysis."):
     if found.name not in COMPILED:

@@ -15,7 +15,7 @@ from worlds.aws_front import FAST
 
 from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
-from watchme_analysis.cloudwatch.insights.run import run_queries
+from watchme_analysis.cloudwatch.insights.query_run import run_queries
 from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow, windows_by_count
 from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, CancelledError

@@ -7,7 +7,7 @@ from worlds.aws_front import FAST
 from watchme_analysis.cloudwatch.insights.frame import result_frame, typed_frame
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.query_library import library, library_query
-from watchme_analysis.cloudwatch.insights.run import run_queries
+from watchme_analysis.cloudwatch.insights.query_run import run_queries
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
 from watchme_analysis.window import Window

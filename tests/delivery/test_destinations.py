@@ -24,8 +24,9 @@ from watchme_analysis.delivery.content import Content, content_of
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.markdown import as_markdown
 from watchme_analysis.delivery.destinations.registry import account_of, ownership_of, sender_of
+from watchme_analysis.delivery.destinations.slack_webhook import slack_message
 from watchme_analysis.delivery.destinations.smtp_mail import as_html
-from watchme_analysis.delivery.destinations.webhooks import slack_message, teams_message
+from watchme_analysis.delivery.destinations.teams import teams_message
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.delivery.ownership import OwnedElsewhereError
 from watchme_analysis.delivery.secret_values import secret_value

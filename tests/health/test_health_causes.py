@@ -8,7 +8,7 @@ import pytest
 from worlds.health_scenarios import edge_refuses
 from worlds.health_world import investigate
 
-from watchme_analysis.health import detection
+from watchme_analysis.health import detectors
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.inference import causes as cause_files
 from watchme_analysis.inference.causes import cause_names
@@ -47,7 +47,7 @@ some_paths = "decisive"  # The moon shines on some paths.
 def with_moon(tmp_path, monkeypatch):
     """The question with one more cause: a file and a page."""
     folder = tmp_path / "causes"
-    shutil.copytree(Path(detection.__file__).parent / "causes", folder)
+    shutil.copytree(Path(detectors.__file__).parent / "causes", folder)
     (folder / "moon_phase.toml").write_text(NEW)
     pages = tmp_path / "pages"
     shutil.copytree(cause_page.PAGES, pages)
@@ -57,10 +57,10 @@ def with_moon(tmp_path, monkeypatch):
         cause_files, "cause_folder", lambda question: folder if question == "health" else real(question)
     )
     monkeypatch.setattr(cause_page, "PAGES", pages)
-    for cached in (cause_files.causes, detection.health_causes):
+    for cached in (cause_files.causes, detectors.health_causes):
         cached.cache_clear()
     yield
-    for cached in (cause_files.causes, detection.health_causes):
+    for cached in (cause_files.causes, detectors.health_causes):
         cached.cache_clear()
 
 
@@ -88,7 +88,7 @@ def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
 
 
 def test_every_cause_has_its_own_page():
-    found = detection.health_causes()
+    found = detectors.health_causes()
     assert all(one.page == f"{one.cause}.md" for one in found if not one.complement)
     assert [one.cause for one in found if one.complement] == ["none"]
     for one in found:
@@ -96,7 +96,7 @@ def test_every_cause_has_its_own_page():
 
 
 def test_every_text_of_a_cause_is_there_in_japanese():
-    for one in detection.health_causes():
+    for one in detectors.health_causes():
         tests = one.next_tests.values()
         texts = [one.title, one.name, one.next_test, *one.needs.values(), *one.cannot_see, *tests]
         assert all(isinstance(text, Message) for text in texts), one.cause
@@ -106,6 +106,6 @@ def test_every_text_of_a_cause_is_there_in_japanese():
 
 
 def test_every_group_of_signals_has_a_name_in_the_catalogues():
-    assert {f"check-{one.group.replace(' ', '-')}" for one in detection.SIGNALS.values()} <= catalogue(
+    assert {f"check-{one.group.replace(' ', '-')}" for one in detectors.SIGNALS.values()} <= catalogue(
         "ja"
     ).ids

@@ -8,7 +8,7 @@ from worlds.health_constructed import CONSTRUCTED
 from worlds.health_scenarios import SCENARIOS
 from worlds.statement_rows import check_observations
 
-from watchme_analysis.health.detection import detected
+from watchme_analysis.health.detectors import detected
 from watchme_analysis.inference.findings import Investigation
 
 

@@ -29,7 +29,7 @@ from worlds.health_world import (
 from worlds.messages import messages_in
 
 from watchme_analysis.health import diagnosis as health
-from watchme_analysis.health.detection import SIGNALS, health_causes
+from watchme_analysis.health.detectors import SIGNALS, health_causes
 from watchme_analysis.text.render import render
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from watchme_analysis.health import judge
-from watchme_analysis.health.detection import SIGNALS, health_causes
+from watchme_analysis.health.detectors import SIGNALS, health_causes
 from watchme_analysis.inference.causes import Cause
-from watchme_analysis.inference.engine import explained_away, weigh
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.inference.weighing import explained_away, weigh
 
 KILLED = {
     "fate_refused": 0.84, "routed_well": 1.0, "some_paths": 1.0, "nginx_plain": 1.0, "nginx_passes_on": 1.0,

@@ -37,7 +37,7 @@ from worlds.health_scenarios import (
 )
 from worlds.health_world import HEALTH, USUAL, Signals
 
-from watchme_analysis.health.detection import health_causes
+from watchme_analysis.health.detectors import health_causes
 from watchme_analysis.health.summary import OF_CASE, filled_in, remedy_of
 from watchme_analysis.text.catalogue import catalogue
 from watchme_analysis.text.render import placeholders, render

@@ -6,12 +6,12 @@ from itertools import chain
 import pytest
 
 from watchme_analysis.backlog import chain as backlog
-from watchme_analysis.health import detection
+from watchme_analysis.health import detectors
 from watchme_analysis.inference.causes import GRADES, LAYERS, cause_folder, causes, explained, saves
 from watchme_analysis.schema import TABLES
 from watchme_analysis.text.render import placeholders
 
-SIGNALS = {"health": detection.SIGNALS, "backlog": backlog.SIGNALS}
+SIGNALS = {"health": detectors.SIGNALS, "backlog": backlog.SIGNALS}
 TRANSLATED = {"title", "name", "next_test", "next_tests", "needs", "blind_spots", "restore", "prevent"}
 KEYS = TRANSLATED | {
     "layer", "save", "prior", "page", "grades", "complement", "order", "events", "ja", "follows", "remedies",

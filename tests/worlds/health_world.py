@@ -9,7 +9,7 @@ import pandas as pd
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.health.context import KEEP_SLOWDOWN
 from watchme_analysis.health.context_builder import health_context
-from watchme_analysis.health.detection import DETECTORS, DETECTORS_WITHOUT_INCIDENT, SIGNALS
+from watchme_analysis.health.detectors import DETECTORS, DETECTORS_WITHOUT_INCIDENT, SIGNALS
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.signals import observe, signals_of
 from watchme_analysis.schema import conform, empty

@@ -44,7 +44,7 @@ def compiled_routes(paths: pa.Array) -> pa.Array:
     import numpy as np
     import pyarrow.compute as pc
 
-    from watchme_analysis.access_logs.engine.loops import replace_ids
+    from watchme_analysis.access_logs.engine.compiled_loops import replace_ids
 
     offsets, texts = text_parts(paths)
     data, bounds = np.empty(int(offsets[-1] - offsets[0]), np.uint8), np.empty_like(offsets)

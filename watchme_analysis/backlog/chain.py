@@ -21,10 +21,10 @@ from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.signals import api, change, function, harm, message, sqs
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.causes import Cause, cause_folder, causes
-from watchme_analysis.inference.engine import EXPLAINS_FROM, explained_away
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.known_lines import grades_of
 from watchme_analysis.inference.signals import Observation, Signal, by_id, observe
+from watchme_analysis.inference.weighing import EXPLAINS_FROM, explained_away
 
 # Detectors of the signals of one queue, in the order in which a message passes what they are about.
 _OF_QUEUE = (

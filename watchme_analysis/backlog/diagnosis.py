@@ -27,8 +27,8 @@ from watchme_analysis.backlog.other_incidents import (
 )
 from watchme_analysis.backlog.summary import cause_of, filled_in, older_dead_letters, summary
 from watchme_analysis.inference.confidence import confidence_at
-from watchme_analysis.inference.engine import independent_signals
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict, iso_time
+from watchme_analysis.inference.weighing import independent_signals
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors

@@ -20,9 +20,9 @@ from watchme_analysis.backlog.chain import (
 )
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.inference.causes import Cause
-from watchme_analysis.inference.engine import weigh
 from watchme_analysis.inference.findings import Ranked
 from watchme_analysis.inference.known_lines import names_one_cause
+from watchme_analysis.inference.weighing import weigh
 
 QUESTION = "backlog"
 

@@ -14,8 +14,8 @@ from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.sqs import unmatched_receives
 from watchme_analysis.inference.causes import Cause, cause_names
-from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
+from watchme_analysis.inference.weighing import undecided
 from watchme_analysis.present.cause_words import consequence, quoted_error
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import RecordedSettings

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.completion import CASE, complete_question_or_case
+from watchme_analysis.cli.exit_codes import exit_code_of
 from watchme_analysis.cli.options import (
     ChoiceWithSuggestion,
     CommandWithOptionalQuestion,
     endpoint_option,
     fail_on_option,
-    outcome_of,
     queue_option,
     system_option,
     window_options,
@@ -118,7 +118,7 @@ def diagnose(
         lines(),
         [row for each in results.values() for row in _rows(each)],
         results if question == ALL else results[question],
-        outcome=outcome_of(options["fail_on"], results.values()),
+        outcome=exit_code_of(options["fail_on"], results.values()),
     )
 
 

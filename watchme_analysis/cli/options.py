@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -224,20 +224,6 @@ fail_on_option = click.option(
     help=f"Exit with {ExitCode.FOUND:d} if a cause is supported, or if there is an incident, whatever its "
     "cause.",
 )
-
-
-def outcome_of(fail_on: str | None, diagnoses: Iterable[Mapping[str, Any]]) -> ExitCode:
-    """Return the exit code for diagnoses, as their JSON objects, and the level of ``--fail-on``.
-
-    A supported cause meets both levels. An inconclusive diagnosis meets ``incident`` if it has an incident.
-    """
-    if fail_on is not None:
-        for each in diagnoses:
-            has_start = (each.get("incident") or {}).get("start") is not None
-            is_open = each.get("verdict") == "inconclusive" and has_start
-            if each.get("verdict") == "supported" or (fail_on == "incident" and is_open):
-                return ExitCode.FOUND
-    return ExitCode.DONE
 
 
 def redact_option(*, required: bool = False) -> Callable[[Any], Any]:

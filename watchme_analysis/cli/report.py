@@ -11,14 +11,13 @@ from typing import Any
 import click
 
 from watchme_analysis.cli.completion import CASE, complete_question_or_case
-from watchme_analysis.cli.exit_codes import ExitCode
+from watchme_analysis.cli.exit_codes import ExitCode, exit_code_of
 from watchme_analysis.cli.options import (
     ChoiceWithSuggestion,
     CommandWithOptionalQuestion,
     endpoint_option,
     fail_on_option,
     language_option,
-    outcome_of,
     queue_option,
     redact_option,
     system_option,
@@ -128,7 +127,7 @@ def report(
     hide_address_grammar()
     progress = ReportProgress(out)
     results = write_reports(question, cases, to, notebooks=notebooks, progress=progress, **options)
-    outcome = outcome_of(fail_on, (result["diagnosis"] or {} for result in results))
+    outcome = exit_code_of(fail_on, (result["diagnosis"] or {} for result in results))
     if any(result["status"] != "ok" for result in results):
         outcome = ExitCode.FAILED
     index = message("report-index", file=Resource(str(to / INDEX)))
@@ -155,7 +154,7 @@ def _postmortems(
         for file, found in written
     ]
     return Result(
-        [row["page"] for row in rows], rows, outcome=outcome_of(fail_on, (found for _, found in written))
+        [row["page"] for row in rows], rows, outcome=exit_code_of(fail_on, (found for _, found in written))
     )
 
 

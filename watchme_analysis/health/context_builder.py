@@ -1,4 +1,4 @@
-"""The context of a `/health` diagnosis, from the tables of a case: its requests and their incident."""
+"""The context of a `/health` diagnosis: requests, their incident, and whether it did harm and counts."""
 
 from __future__ import annotations
 

@@ -11,16 +11,16 @@ from typing import Any
 from watchme_analysis.health.affected_service import gauges
 from watchme_analysis.health.context import KEEP_SLOWDOWN, HealthContext, edge_visible, is_timed
 from watchme_analysis.health.context_builder import health_context
-from watchme_analysis.health.detection import detected, observed
+from watchme_analysis.health.detectors import detected, observed
 from watchme_analysis.health.facts import facts, headline, steps
 from watchme_analysis.health.judge import Decision, Situation, cause_of, decide, layer_findings, named_layer
 from watchme_analysis.health.missing import missing_evidence
 from watchme_analysis.health.signals.rules import MOST_NAMED, unread
 from watchme_analysis.health.summary import filled_in, known_layer, what_happened, what_to_do, why
 from watchme_analysis.inference.causes import cause_names
-from watchme_analysis.inference.engine import next_test
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.inference.weighing import next_test
 from watchme_analysis.requests.concurrency import pile_up_start
 from watchme_analysis.text.formats import as_sentence
 from watchme_analysis.text.message import (

@@ -7,7 +7,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.detection import health_causes
+from watchme_analysis.health.detectors import health_causes
 from watchme_analysis.health.summary import (
     error_of,
     failed_requests,

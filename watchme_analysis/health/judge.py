@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from watchme_analysis.health.calibration import confidence
-from watchme_analysis.health.detection import SIGNALS, health_causes
+from watchme_analysis.health.detectors import SIGNALS, health_causes
 from watchme_analysis.health.thresholds import WHOLE
 from watchme_analysis.inference.causes import GRADES, Cause, explained, layer_grades
-from watchme_analysis.inference.engine import (
+from watchme_analysis.inference.findings import Finding, Ranked, Status, Verdict
+from watchme_analysis.inference.known_lines import excluding_line, names_one_cause
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.inference.weighing import (
     NAMED_AT,
     UNLIKELY,
     explained_away,
@@ -22,9 +25,6 @@ from watchme_analysis.inference.engine import (
     independent_signals,
     weigh,
 )
-from watchme_analysis.inference.findings import Finding, Ranked, Status, Verdict
-from watchme_analysis.inference.known_lines import excluding_line, names_one_cause
-from watchme_analysis.inference.signals import Observation
 from watchme_analysis.requests.fates import LAYERS
 from watchme_analysis.text.message import Text
 

@@ -13,11 +13,11 @@ from ipaddress import ip_address
 
 from watchme_analysis.health.affected_service import container_of, named_service
 from watchme_analysis.health.context import HealthContext, once_per_context
-from watchme_analysis.health.detection import SIGNALS, health_causes
+from watchme_analysis.health.detectors import SIGNALS, health_causes
 from watchme_analysis.health.running_platform import command_table, commands, platform_of, running_object
 from watchme_analysis.health.signals.source import unknown_calls
-from watchme_analysis.inference.engine import separation
 from watchme_analysis.inference.findings import Missing
+from watchme_analysis.inference.weighing import separation
 from watchme_analysis.text.message import Commands, Names, Text, message
 from watchme_analysis.text.render import filled
 from watchme_analysis.text.shell_quoting import shell_word

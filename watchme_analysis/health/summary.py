@@ -11,7 +11,7 @@ from watchme_analysis.health.affected_service import own_rows, pool_threads
 from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.application_errors import MOST_QUOTED, LoggedException, commonest_exception
 from watchme_analysis.health.context import HealthContext, edge_visible, is_timed, once_per_context, spared
-from watchme_analysis.health.detection import health_causes
+from watchme_analysis.health.detectors import health_causes
 from watchme_analysis.health.incident import find_brief_failure, judge_requests
 from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, cause_of, named_layer
 from watchme_analysis.health.missing import addresses, service_address
@@ -21,10 +21,10 @@ from watchme_analysis.health.signals.arrivals import calm_message
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import Cause, Remedy, cause_names
-from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.known_lines import known_line
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.inference.weighing import undecided
 from watchme_analysis.requests.observations import CLIENT_CLOSED, OUTER
 from watchme_analysis.text.command_words import with_meanings
 from watchme_analysis.text.message import (

@@ -3,7 +3,7 @@
 A detector is a function that receives the context of a question (for ``/health`` its facts) and returns the
 observations that it made. :func:`detects` declares the signals it can return, their group and the evidence
 they need. Causes refer to signals by id (:mod:`watchme_analysis.inference.causes`), and
-:mod:`watchme_analysis.inference.engine` weighs the observations for each cause.
+:mod:`watchme_analysis.inference.weighing` weighs the observations for each cause.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.files.attachments import is_report
-from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import FINDING_MIME
+from watchme_analysis.inference.weighing import undecided
 from watchme_analysis.present.display import (
     SECTION_MIME,
     STRIP_WIDTH_IN,

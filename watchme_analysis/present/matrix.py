@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from watchme_analysis.inference.engine import check_name
+from watchme_analysis.inference.weighing import check_name
 from watchme_analysis.present import style
 from watchme_analysis.present.display import FigureView
 from watchme_analysis.text.message import Probability, Text, message

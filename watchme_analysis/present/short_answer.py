@@ -8,8 +8,8 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from watchme_analysis.inference.causes import causes
-from watchme_analysis.inference.engine import undecided
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked, Step
+from watchme_analysis.inference.weighing import undecided
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.message import (
     Choice,

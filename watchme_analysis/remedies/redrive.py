@@ -531,12 +531,12 @@ class _Run:
         stopped = stopped or unconfirmed or unreleased
         if stopped is not None:
             return self.audit("stopped", message("redrive-stopped", why=stopped))
-        is_to_delete = any(self._is_to_delete(item.message_id) for item in self.task.items)
+        is_to_delete = any(self._has_dlq_copy(item.message_id) for item in self.task.items)
         complete = "redrive-complete" if is_to_delete else "redrive-complete-created"
         audit = self.audit("complete", message(complete, count=len(self.task.items)))
         left = sum(audit.states.get(state, 0) for state in _OPEN_STATES)
         # A message that is in no queue is done once it was processed.
-        left += sum(row.state == "processed" and self._is_to_delete(row.message_id) for row in audit.rows)
+        left += sum(row.state == "processed" and self._has_dlq_copy(row.message_id) for row in audit.rows)
         return self.audit("stopped", message("redrive-incomplete", count=left)) if left else audit
 
     def _stopped_by(self, act: Callable[[], None]) -> Message | None:
@@ -829,8 +829,8 @@ class _Run:
 
     # The DLQ
 
-    def _is_to_delete(self, message_id: str | None) -> bool:
-        """Return whether a message is deleted from the DLQ once it was processed."""
+    def _has_dlq_copy(self, message_id: str | None) -> bool:
+        """Return whether a message lies in a DLQ, from which it is deleted once its processing is proven."""
         return self.task.dlq_url is not None and message_id is not None
 
     def _is_in_dlq(self, message_id: str | None) -> bool | None:

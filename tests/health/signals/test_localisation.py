@@ -11,7 +11,7 @@ from worlds.health_world import Signals
 
 import watchme_analysis as w
 from watchme_analysis.case.case_folder import Case
-from watchme_analysis.inference.engine import NAMED_AT
+from watchme_analysis.inference.weighing import NAMED_AT
 from watchme_analysis.requests.fates import LAYERS
 
 REFUSED = "connect() failed (111: Connection refused) while connecting to upstream"

@@ -180,7 +180,7 @@ class Columns:
         """Return the texts of rows, null without spans; further rows have their own."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.loops import WORD, copy_texts, measure_texts
+        from watchme_analysis.access_logs.engine.compiled_loops import WORD, copy_texts, measure_texts
 
         sources, sizes = np.empty(len(rows), np.int64), np.full(len(rows), -1)
         if spans is not None:
@@ -201,7 +201,7 @@ class Columns:
         """Return JSON objects of texts by name, without the null ones; null without any."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.loops import WORD, measure_objects, write_objects
+        from watchme_analysis.access_logs.engine.compiled_loops import WORD, measure_objects, write_objects
 
         sizes, escaped = np.full(len(rows), -1), np.zeros(len(rows), bool)
         if spans:
@@ -232,7 +232,7 @@ class Columns:
         """Return the positions of the further variables, without those that repeat a column."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.loops import same_text
+        from watchme_analysis.access_logs.engine.compiled_loops import same_text
 
         found = {}
         for name in self._program.further:

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.access_logs.engine.columns import Columns, Parsed
-from watchme_analysis.access_logs.engine.loops import parse_lines
+from watchme_analysis.access_logs.engine.compiled_loops import parse_lines
 from watchme_analysis.access_logs.engine.program import Program
 from watchme_analysis.files.arrow_arrays import truths_of
 from watchme_analysis.files.time_columns import moments_at

@@ -59,7 +59,7 @@ class Program:
         """Literals, their bounds and first bytes, kinds and slots in the layout of the loop."""
         import numpy as np
 
-        from watchme_analysis.access_logs.engine.loops import WORD
+        from watchme_analysis.access_logs.engine.compiled_loops import WORD
 
         literals = self.log_format.literals
         bounds = np.cumsum([0, *map(len, literals)]).astype(np.int64)
@@ -90,14 +90,14 @@ class Program:
         return writes_nothing, LONG_LINE, self.request_slot, is_alone, *sign
 
     def _role(self, variable: Variable) -> int:
-        from watchme_analysis.access_logs.engine import loops
+        from watchme_analysis.access_logs.engine import compiled_loops as loops
 
         if variable.name != self.sources.request:
             return 0
         return loops.REQUEST if variable.name == "request" else loops.TARGET
 
     def _kind(self, variable: Variable) -> int:
-        from watchme_analysis.access_logs.engine import loops
+        from watchme_analysis.access_logs.engine import compiled_loops as loops
 
         if variable.kind == "list":
             lists = {"upstream_status": loops.LIST_STATUS, "upstream_addr": loops.LIST_ADDRESS}

@@ -29,7 +29,7 @@ from watchme_analysis.cloudwatch.insights.query_api import (
     InsightsQuery,
     QueryResult,
 )
-from watchme_analysis.cloudwatch.insights.run import run_queries
+from watchme_analysis.cloudwatch.insights.query_run import run_queries
 from watchme_analysis.cloudwatch.insights.scan_cost import planned_queries
 from watchme_analysis.cloudwatch.insights.window_planner import row_time
 from watchme_analysis.cloudwatch.response_cache import CacheEntry, ResponseCache, request_identity

@@ -1,7 +1,7 @@
 """One Logs Insights query: StartQuery, GetQueryResults and StopQuery.
 
-:mod:`watchme_analysis.cloudwatch.insights.run` combines many of them to a complete result. Facts about the
-calls: CloudWatch Logs API reference.
+:mod:`watchme_analysis.cloudwatch.insights.query_run` combines many of them to a complete result. Facts about
+the calls: CloudWatch Logs API reference.
 """
 
 from __future__ import annotations

@@ -100,3 +100,8 @@ class Sender:
             except WatchmeError as error:
                 raise DeliveryError(as_message(error), is_temporary=error.retryable) from error
         return self._secrets[key]
+
+
+def cut(text: str, longest: int) -> str:
+    """Return a text of at most so many characters, with an ellipsis where it was cut."""
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""Senders by type of destination."""
+"""Senders by type of destination. The keys that `watchme.toml` takes for each type are in `config`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from watchme_analysis.delivery.destinations.files import FilesSender
 from watchme_analysis.delivery.destinations.markdown import MarkdownSender
 from watchme_analysis.delivery.destinations.s3 import S3Sender, prefix_of
 from watchme_analysis.delivery.destinations.slack_app import SlackAppSender
+from watchme_analysis.delivery.destinations.slack_webhook import SlackWebhookSender
 from watchme_analysis.delivery.destinations.smtp_mail import EmailSender
 from watchme_analysis.delivery.destinations.sns import SnsSender
-from watchme_analysis.delivery.destinations.webhooks import SlackWebhookSender, TeamsSender
+from watchme_analysis.delivery.destinations.teams import TeamsSender
 from watchme_analysis.delivery.ownership import Ownership
 from watchme_analysis.stand_ins import LEVELS
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError, Sender, cut
 from watchme_analysis.delivery.destinations.http_post import JSON, post
-from watchme_analysis.delivery.destinations.webhooks import cut, slack_message
+from watchme_analysis.delivery.destinations.slack_webhook import slack_message
 from watchme_analysis.report.folder import read_result
 from watchme_analysis.text.message import Resource
 from watchme_analysis.text.render import error_message, note

@@ -12,8 +12,8 @@ from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
 from watchme_analysis.delivery.destinations.aws_calls import delivered
-from watchme_analysis.delivery.destinations.base import Delivery, Sender
-from watchme_analysis.delivery.destinations.webhooks import cut, slack_text
+from watchme_analysis.delivery.destinations.base import Delivery, Sender, cut
+from watchme_analysis.delivery.destinations.slack_webhook import slack_text
 
 # Characters of a subject; it has no line breaks.
 _SUBJECT = 99

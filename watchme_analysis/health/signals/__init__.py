@@ -1,6 +1,6 @@
 """Signals of the `/health` question, a module for each topic; the docstring of each module names it.
 
-Entry point: the list `DETECTORS` of each module, which `health.detection` joins.
+Entry point: the list `DETECTORS` of each module, which `health.detectors` joins.
 
 Imports: `health.context`, `health.rows`, `health.affected_service`, `requests`, `inference` and below.
 

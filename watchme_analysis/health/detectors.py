@@ -29,10 +29,10 @@ from watchme_analysis.health.signals import (
     workers,
 )
 from watchme_analysis.inference.causes import Cause, causes, explained
-from watchme_analysis.inference.engine import explained_away
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.known_lines import grades_of
 from watchme_analysis.inference.signals import Observation, Signal, by_id, observe
+from watchme_analysis.inference.weighing import explained_away
 
 # The topics of signals, from where an incident lies to its mechanism.
 _TOPICS = (

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import GRADES, Cause
-from watchme_analysis.inference.engine import (
+from watchme_analysis.inference.signals import Observation, Signal, by_id, detects, observe
+from watchme_analysis.inference.weighing import (
     next_test,
     weigh,
 )
-from watchme_analysis.inference.signals import Observation, Signal, by_id, detects, observe
 
 SIGNALS = {
     name: Signal(name, group, (need,))
