@@ -51,7 +51,7 @@ def main():
     one.add_argument("--truth", type=Path, required=True)
     one = commands.add_parser("evaluate")
     one.add_argument("--cases", action="store_true", help="print each case that is not right")
-    one.add_argument("--ablate", action="store_true", help="evaluate without each signal and link, too")
+    one.add_argument("--ablate", action="store_true", help="evaluate without each signal, too")
     options = parser.parse_args()
     if options.command == "collect":
         for entry in options.cases:
