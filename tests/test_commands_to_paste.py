@@ -23,14 +23,17 @@ HELD = {
 
 def texts_of(found):
     """Return the texts of a diagnosis that hold commands."""
+    return [*sentences_of(found), *(missing["how"] for missing in found["missing_evidence"])]
+
+
+def sentences_of(found):
     nexts = [entry["next_test"] or "" for entry in found["ranking"]]
-    return [*found["summary"], *nexts, *(missing["how"] for missing in found["missing_evidence"])]
+    return [*found["summary"], *nexts, *(step["text"] for step in found["now"])]
 
 
 def commands_of(found):
     """Yield each command of a diagnosis: those in its sentences, and those that collect more."""
-    sentences = [*found["summary"], *(entry["next_test"] or "" for entry in found["ranking"])]
-    for sentence in sentences:
+    for sentence in sentences_of(found):
         yield from re.findall(r"`([a-z][a-z-]+ [^`]+)`", sentence)
     for missing in found["missing_evidence"]:
         yield from (line for line in missing["how"].splitlines() if not line.lstrip().startswith("#"))
@@ -58,7 +61,7 @@ def test_commands_name_what_the_case_holds(watchme, name, language):
     assert {command: words for command in commands if (words := words_in_capitals(command))} == {}
     redrives = [command for command in commands if command.startswith("watchme redrive")]
     assert all(shlex.split(command)[2] == f"data/{name}" for command in redrives)
-    assert bool(redrives) == (name in {"backlog-49", "backlog-dlq", "orders-failing"})
+    assert bool(redrives) == (name in {"backlog-dlq", "orders-failing"})
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -1,6 +1,6 @@
 """The weighing of evidence: findings, sets of causes, and their ranking.
 
-Entry point: `engine.weigh`, `findings.Diagnosis`.
+Entry point: `weighing.weigh`, `findings.Diagnosis`.
 
 Imports: the foundation (`errors`, `window`, `retrieval`, `version`, `schema`), `text`.
 

@@ -1,6 +1,6 @@
 """Findings for the causes of a question, made of weighted evidence, and the diagnosis that they lead to.
 
-A :class:`Finding` holds the :class:`Evidence` for and against one cause. :func:`.engine.weigh` turns the
+A :class:`Finding` holds the :class:`Evidence` for and against one cause. :func:`.weighing.weigh` turns the
 findings of a question into a ranking with probabilities.
 
 Weights are natural log-odds, as in I. J. Good's *weight of evidence*: the logarithm of the likelihood ratio

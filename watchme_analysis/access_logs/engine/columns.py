@@ -36,7 +36,7 @@ NULL = -(2**63)
 
 
 class Parsed(NamedTuple):
-    """The output of the compiled loop for a chunk; see :func:`loops.parse_lines`."""
+    """The output of the compiled loop for a chunk; see :func:`compiled_loops.parse_lines`."""
 
     buf: Array
     starts: Array
