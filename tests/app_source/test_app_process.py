@@ -26,6 +26,7 @@ from watchme_analysis.files.evidence_file import RawFile
         ),
         ("gunicorn --bind [::]:8000 a:b", {"host": "::", "port": 8000}),
         ("gunicorn -b unix:/run/api.sock a:b", {"port": None, "app": "a:b"}),
+        ("gunicorn --preload a:b", {"app": "a:b"}),
         ("WEB_CONCURRENCY=3 uvicorn a:b", {"workers": 3}),
         ("UVICORN_LIMIT_CONCURRENCY=9 uvicorn a:b", {"limit_concurrency": 9}),
         ("SERVICE_NAME=emotion uvicorn a:b", {"service": "emotion"}),

@@ -121,3 +121,20 @@ def test_dependencies_of_an_application_a_router_and_an_inclusion_are_those_of_e
         ("of_inclusion", POOL, "GET /x/a"),
         ("of_app", POOL, "GET /b"),
     }
+
+
+def test_a_function_is_shown_in_every_context_of_its_calls(tmp_path):
+    _, ways = read(
+        tmp_path,
+        """
+        import asyncio
+        from fastapi import FastAPI
+        app = FastAPI()
+        def work(): time.sleep(1)
+        @app.get("/x")
+        async def x():
+            work()
+            await asyncio.to_thread(work)
+        """,
+    )
+    assert ways == {("work", context, "GET /x") for context in (LOOP, POOL)}

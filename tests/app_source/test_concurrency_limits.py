@@ -61,6 +61,11 @@ CASES = {
         20,
         None,
     ),
+    "create_engine('x', pool_size=20, max_overflow=int(os.environ['MORE']))": (
+        "sqlalchemy.create_engine",
+        None,
+        "MORE",
+    ),
     "create_engine('x', **options)": ("sqlalchemy.create_engine", None, None),
     "httpx.AsyncClient(limits=httpx.Limits(max_connections=8))": ("httpx.Limits", 8, None),
     "AsyncConnectionPool('', min_size=1, max_size=6)": ("psycopg_pool.AsyncConnectionPool", 6, None),
