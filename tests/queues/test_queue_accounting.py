@@ -41,6 +41,12 @@ def test_every_message_sent_is_deleted_waiting_or_dead():
             {"deleted": first(15.0)}, {}, {"changes": [purge(resource="jobs", interval=5)]}, "purged", 5,
             "balance-purged",
         ),
+        # AWS refused this purge.
+        (
+            {"deleted": first(15.0)}, {},
+            {"changes": [purge(resource="jobs", interval=5, error_code="AccessDenied")]}, "unexplained", 5,
+            "balance-unexplained",
+        ),
         # Half of the remainder vanished at once without a receive.
         (
             {"deleted": first(15.0), "visible": [0.0] * 3 + [3.0] * 3 + [0.0] * 6}, {}, {}, "purged", 5,
@@ -66,6 +72,16 @@ def test_a_remainder_is_a_loss_only_with_evidence(columns, settings, tables, fie
     assert {name: getattr(found, name) for name in fields} == dict.fromkeys(fields, 0) | {field: number}
     assert set(ids(found.reasons)) == {message_id}
     assert found.lost == (number if field in ("purged", "expired") else 0)
+
+
+@together(("left_by", "deleted", "lost"), [("PurgeQueue", 14.0, 6), ("StartMessageMoveTask", 20.0, 0)])
+def test_purged_dead_letters_are_lost_and_redriven_ones_return(left_by, deleted, lost):
+    found = accounted(
+        Tables(changes=[purge(left_by)]), sent=first(20.0, 40), received=first(20.0, 40),
+        deleted=first(deleted, 40), dlq_visible=[0.0] * 5 + [6.0] * 15 + [0.0] * 20,
+    )  # fmt: skip
+    assert (found.dead_lettered, found.lost) == (6, lost)
+    assert (found.duplicate_deletes, found.unexplained) == (0, 0)
 
 
 def test_unknown_counters_leave_the_balance_open():

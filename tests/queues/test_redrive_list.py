@@ -44,6 +44,14 @@ def test_each_dead_letter_becomes_a_line_that_the_aws_cli_takes():
     assert found.text.count("\n") == len(found.lines)
 
 
+def test_messages_are_listed_in_the_order_of_their_sending():
+    world = broken()
+    first, *others = redrive(world).listed
+    # The dump holds them in any order.
+    change(world, 0, sent_at=world.table("queue_messages")["sent_at"].max() + pd.Timedelta(minutes=1))
+    assert redrive(world).listed == (*others, first)
+
+
 def test_each_message_is_work_of_its_own_unless_keys_are_stated():
     world = broken()
     # Three kinds of work for one device and day, as in the bodies of many systems, and one sent twice.
@@ -61,6 +69,7 @@ def test_each_message_is_work_of_its_own_unless_keys_are_stated():
     keys = ("device_id", "local_date", "kind")
     assert joined(*keys) == (keys, {"same-work": 1})
     assert joined(*keys[:2]) == (keys[:2], {"same-work": 3})
+    assert joined(keys[0]) == (keys[:1], {"same-work": 3})
     # A message that lacks a key is not the same work as another.
     assert joined("absent") == (("absent",), {})
 
