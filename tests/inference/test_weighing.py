@@ -12,6 +12,7 @@ from watchme_analysis.inference.causes import GRADES, Cause
 from watchme_analysis.inference.signals import Observation, Signal, by_id, detects, observe
 from watchme_analysis.inference.weighing import (
     next_test,
+    undecided,
     weigh,
 )
 
@@ -116,6 +117,26 @@ def test_two_causes_are_named_where_neither_explains_what_the_other_does():
     assert against["one"] > 0 and against["two"] > 0
     alone = weigh([one, two, none], [seen("loss")], SIGNALS)
     assert [entry.status for entry in alone.ranking].count("supported") == 1
+
+
+def test_signals_of_one_group_count_less_than_those_of_two():
+    one = cause("one", loss="strong", delay="strong", stop="strong")
+    alone, alike, apart = (
+        chances([one], [seen(name) for name in names])["one"]
+        for names in (["loss"], ["loss", "delay"], ["loss", "stop"])
+    )
+    assert alone < alike < apart
+
+
+def test_a_refuted_cause_is_none_of_those_left_open():
+    usual = cause("usual", loss="strong", stop="-decisive", prior=1.0)
+    other = cause("other", loss="weak", stop="-fair")
+    ranking = weigh([usual, other], [seen("loss"), seen("stop")], SIGNALS).ranking
+    assert [(entry.finding.cause, entry.status) for entry in ranking] == [
+        ("usual", "refuted"),
+        ("other", "inconclusive"),
+    ]
+    assert [entry.finding.cause for entry in undecided(ranking)] == ["other"]
 
 
 def test_a_signal_may_bring_its_own_next_test():
