@@ -132,6 +132,7 @@ def test_messages_that_wait_are_the_headline_by_state_and_age_alone(tmp_path):
     (folder / "queues" / "uploads.json").write_text(json.dumps({"Attributes": attributes}))
     found = diagnose("backlog", folder).to_dict()
     assert found["headline"] == "uploads has 123 waiting messages, the oldest for 1 h 29 min."
+    assert {fact["id"]: fact["value"] for fact in found["facts"]}["affected_resource"] == ["uploads"]
 
 
 def test_no_mapping_is_blamed_where_the_consumer_is_unknown(tmp_path):

@@ -79,8 +79,7 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
                 count=int(error["count"]),
                 error=Quotation(str(error["text"]).rstrip(". ")),
             )
-        waiting = max(context.queues, key=lambda item: _waiting(item) or 0, default=None)
-        if waiting is not None and _waiting(waiting):
+        if waiting := _most_waiting(context):
             return _of_waiting(waiting, _waiting(waiting) or 0, _oldest_s(waiting))
         measured = any(item.pipeline.queried for item in context.queues)
         kind = "affected" if measured else "measured" if context.queues else "recorded"
@@ -168,6 +167,8 @@ def facts(
     consumers = [one for item in context.affected if (one := item.pipeline.consumer) is not None]
     names = [*extra["queues"], *extra["functions"], *(one.name for one in consumers)]
     queues = context.affected or context.queues
+    if not (names or calm) and (waits := _most_waiting(context)):
+        names = [waits.pipeline.queue]
     starts = [first for item in context.affected if (first := item.first_trouble()) is not None]
     start = None if calm else min(starts, default=found.incident_start)
     state = None if start is None else "open" if found.incident_end is None else "ended"
@@ -275,6 +276,11 @@ def _last(queue: QueueAnalysis, column: str) -> float | None:
         return None
     values: pd.Series[Any] = queue.pipeline.frame[column].iloc[-LAST_INTERVALS:].dropna()
     return float(values.iloc[-1]) if len(values) else None
+
+
+def _most_waiting(context: BacklogContext) -> QueueAnalysis | None:
+    """Return the queue with most waiting messages; None where none is known to wait."""
+    return max(filter(_waiting, context.queues), key=lambda item: _waiting(item) or 0, default=None)
 
 
 def _waiting(queue: QueueAnalysis) -> int | None:

@@ -164,9 +164,11 @@ class BacklogPage(Page):
 
     @cached_property
     def _marks(self) -> tuple[Mark, ...]:
-        rows = self._changes.itertuples()
-        words = ((row, render(row.description, self.language)) for row in rows)
-        return tuple(Mark(row.time.to_pydatetime(), f"{row.resource or ''}: {said}") for row, said in words)
+        named = self._changes.assign(of=(self._changes["resource"] + ": ").fillna(""))
+        return tuple(
+            Mark(row.time.to_pydatetime(), f"{row.of}{render(row.description, self.language)}")
+            for row in named.itertuples()
+        )
 
     def _plot_timeline(self, panels: Sequence[Panel], name: str = "timeline") -> FigureView:
         return plot_backlog_timeline(self._series, self.span(self._marks), self.affected, panels, name)
