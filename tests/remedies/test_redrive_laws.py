@@ -139,6 +139,19 @@ def test_reported_failure_is_not_processed_though_no_later_line_names_it(
     check_messages(world)
 
 
+def test_reported_failure_that_is_received_again_late_is_not_processed(queue_server, clocked, tmp_path):
+    function = {"names": "after", "reports": True}
+    world = World(queue_server, [("claim", "raise")], function=function, log_delay_s=1.0, count_delay_s=0.0)
+    clock, function = world.service.clock, world.service.functions["worker"]
+    for second in range(900):  # it polls 12 s after the message is visible again, and the DLQ has it late
+        is_enabled = second % 42 < 2
+        clock.at(clock.now + second, lambda value=is_enabled: setattr(function, "enabled", value))
+    audit = redrive(world, clocked, tmp_path / "journal.jsonl", limits=replace(LIMITS, poll_s=1.0))
+    row = audit.rows[0]
+    assert (audit.outcome, row.state, row.in_dlq) == ("stopped", "failed", True), audit
+    check_messages(world)
+
+
 @pytest.mark.parametrize("is_busy", [False, True])
 def test_healthy_function_that_reports_failures_ends_complete(queue_server, clocked, tmp_path, is_busy):
     world = World(queue_server, [("work",)] * 12, function={"names": "after", "reports": True})
