@@ -129,12 +129,13 @@ def test_three_failed_health_checks_in_a_row_ring():
     ]
 
 
-def change(minutes, event, resource="jobs"):
+def change(minutes, event, resource="jobs", error_code=None):
     return {
         "time": START + pd.Timedelta(minutes=minutes),
         "event_name": event,
         "user": "somebody",
         "resource": resource,
+        "error_code": error_code,
     }
 
 
@@ -145,6 +146,7 @@ def test_people_noticed_when_they_first_touched_what_was_affected():
         change(30, "UpdateFunctionCode20150331v2", "another-function"),
         change(40, "DescribeAlarms"),
         change(45, "UpdateFunctionCode20150331v2", "job-runner"),  # as on any day: nothing came of it
+        change(50, "PurgeQueue", error_code="AccessDenied"),  # AWS refused it
         change(55, "PurgeQueue"),
         change(300, "UpdateFunctionCode20150331v2", "job-runner"),
     ]
