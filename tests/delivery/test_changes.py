@@ -91,8 +91,9 @@ def test_the_same_window_again_and_an_earlier_window_change_nothing():
         (3, found(start=1, end=2.5, cause="throttled")),
         (2, found(start=1, cause="throttled")),
         (3, found(start=1, end=2.5, cause="throttled")),
+        (3, found(start=2.8, cause="unpolled")),
     )
-    assert kinds == [[(NEW_INCIDENT,)], [(RESOLVED,)], [], []]
+    assert kinds == [[(NEW_INCIDENT,)], [(RESOLVED,)], [], [], []]
 
 
 @pytest.mark.parametrize(("second", "kind"), [("throttled", RECURRING), ("unpolled", NEW_INCIDENT)])
