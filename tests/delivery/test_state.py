@@ -5,12 +5,12 @@ import logging
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from worlds.deliveries import NO_WAIT, Received, at, diagnosis, refused
+from worlds.deliveries import NO_WAIT, Killed, Received, at, diagnosis, refused
 
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.changes import Incident, QuestionState
@@ -116,6 +116,16 @@ def test_a_lost_response_is_repeated_a_few_times_and_then_uncertain(tmp_path):
     statuses = [box.deliver([NOTICE])[0]["status"] for _ in range(6)]
     assert statuses == ["failed"] * 3 + ["uncertain"] * 3
     assert len(lost.errors) == 6
+
+
+def test_a_notice_whose_calls_are_killed_is_uncertain_in_the_end(tmp_path):
+    fatal = Received(*[Killed() for _ in range(9)])
+    statuses = []
+    for _ in range(9):
+        with suppress(Killed):
+            statuses += [each["status"] for each in outbox(tmp_path, fatal).deliver([NOTICE])]
+    assert {*statuses} == {"uncertain"}
+    assert len(statuses) == len(fatal.errors)  # a run is killed in its call, or makes none
 
 
 def test_reports_are_removed_after_their_days_but_for_those_of_open_incidents(tmp_path):
