@@ -141,6 +141,10 @@ def test_the_crontab_keeps_its_other_lines(machine):
     assert first == "5 * * * * other"
     assert own.startswith("0 * * * * cd ")
     assert "watchme-orders: crontab" in run("list").stdout
+    run("install", "refunds", "--cron", "--yes")
+    assert (machine / "crontab").read_text().splitlines()[:2] == [first, own]
+    run("remove", "refunds", "--cron", "--yes")
+    assert (machine / "crontab").read_text().splitlines() == [first, own]
     run("remove", "orders", "--cron", "--yes")
     assert (machine / "crontab").read_text() == "5 * * * * other\n"
 
