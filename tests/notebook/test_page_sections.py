@@ -44,6 +44,16 @@ def test_a_section_displays_what_its_call_returns_and_plots_where_it_has_a_figur
     assert page.matrix.plot() == page.matrix()
 
 
+@pytest.mark.slow
+def test_equal_seeds_simulate_the_same_and_another_seed_does_not(shorter):
+    first, again, other = (
+        notebook.open_what_if(case=str(shorter.path), replications=2, seed=seed).measures.frame
+        for seed in (1, 1, 2)
+    )
+    assert first.equals(again)
+    assert not first.equals(other)
+
+
 def test_every_section_has_a_title_in_both_languages():
     for page in (notebook.HealthPage, notebook.BacklogPage, notebook.AlarmPage, notebook.WhatIfPage):
         for language in ("en", "ja"):
