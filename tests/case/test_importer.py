@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
+from worlds.messages import messages_in
 from worlds.small_evidence import ACCESS, PROBES
 
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
@@ -24,6 +25,7 @@ from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.present.console import import_text
 from watchme_analysis.storage import leftovers
+from watchme_analysis.text.message import message_of
 from watchme_analysis.text.render import as_message
 
 
@@ -63,6 +65,30 @@ def test_a_second_import_changes_nothing(evidence, tmp_path):
     assert not second.changed
     assert hashes(tmp_path / "case") == before
     assert (tmp_path / "case" / "manifest.json").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        (ACCESS + ACCESS, ["problem-grew"]),
+        (ACCESS.replace("504", "200"), ["problem-changed"]),
+        (None, ["problem-gone"]),
+    ],
+)
+def test_a_file_that_changes_while_it_is_imported_is_said(evidence, tmp_path, later, said):
+    path = evidence / "access.log"
+    path.write_text(ACCESS)
+
+    def change(_):
+        if later is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(later)
+
+    case = import_folder(evidence, tmp_path / "case", progress=change).case
+    reason = entry(case, "access.log")["reason"]
+    assert list(messages_in(message_of(reason))) == said
+    assert len(case.table("probes")) == 2
 
 
 APP = "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/health')\ndef health():\n    return 1\n"

@@ -435,8 +435,10 @@ def _read_all(
         try:
             with time_limit(size):
                 source, reason = recognise(raw, settings.kinds.get(name))
-        except TimeLimitError as error:
-            source, reason = None, text_of_error(error)
+        except (TimeLimitError, OSError) as error:
+            # A log may have been rotated away since it was hashed.
+            is_gone = isinstance(error, OSError)
+            source, reason = None, note("problem-gone") if is_gone else text_of_error(error)
         unread: tuple[str, ...] | None = None
         if source is None and not _is_own_case(reason):
             unread = _named_tables(raw)
