@@ -1,5 +1,6 @@
 """Athena's statements as text; that Java reads the lines as the plan does is shown beside Spark."""
 
+import duckdb
 import pytest
 
 from watchme_analysis.access_logs.athena import athena_table, java_pattern
@@ -86,3 +87,12 @@ def test_texts_of_json_are_unescaped_and_alternatives_follow_one_another():
     day = columns_of("$status $host", place="s3://bucket/yyyy/MM/dd/")
     assert day['"day"'] == '"day"'
     assert '"day"' not in found
+
+
+@pytest.mark.parametrize(
+    ("variable", "logged"),
+    [("request_time", "0.25"), ("request_time_ms", "250"), ("request_time_us", "250000")],
+)
+def test_a_duration_is_in_seconds_whatever_the_log_has(variable, logged):
+    expression = columns_of(f"$status ${variable}")['"request_time_s"']
+    assert duckdb.sql(f"select {expression} from (select '{logged}' as {variable})").fetchall() == [(0.25,)]

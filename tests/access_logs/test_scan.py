@@ -70,3 +70,18 @@ def test_encoding_of_a_stream_is_noted_unless_it_is_utf8(monkeypatch, encoding, 
     said = [each for each in noted.notes if "note-encoding-kept" in messages_in(each)]
     assert len(said) == (name is not None)
     assert all(f"iconv -f {name} -t UTF-8" in each for each in said)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said", "truncated"),
+    [(40, set(), False), (41, {"note-log-grew"}, False), (39, {"note-log-shrank"}, True)],
+)
+def test_a_log_that_changes_while_it_is_read_says_so(tmp_path, lines, said, truncated):
+    log = tmp_path / "access.log"
+    log.write_text(line() * 40)
+    found = AccessScan([log])
+    for _ in found:
+        log.write_text(line() * lines)
+    (one,) = found.retrievals
+    assert {note.message.id for note in one.notes} - {"note-log-format"} == said
+    assert (one.rows, one.truncated) == (40, truncated)

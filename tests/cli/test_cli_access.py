@@ -187,6 +187,13 @@ def test_filters_and_orders_choose_what_is_counted(found, log):
         assert [row["key"] for row in found(log, "--by", "method", "--sort", order)["groups"]] == keys
 
 
+def test_a_chosen_agent_may_hold_a_comma(watchme, tmp_path):
+    agent = "Mozilla/5.0 (KHTML, like Gecko)"
+    (tmp_path / "access.log").write_text(COMBINED + COMBINED.replace("curl", agent))
+    ended = watchme("access", tmp_path / "access.log", "--only", f"agent={agent}", "--json")
+    assert json.loads(ended.stdout)["requests"] == 1
+
+
 def test_counted_requests_are_written_to_parquet(run, log, tmp_path):
     out = tmp_path / "out.parquet"
     run(log, "--parquet", out)
