@@ -132,6 +132,16 @@ def test_a_query_over_several_events_is_stored_with_its_end(store):
     assert ask(store, recent, done([{"n": "6"}]))[0].rows == [{"n": "6"}]
 
 
+def test_the_same_text_in_another_language_is_another_query(store):
+    ask(store, query(COUNT), done([{"n": "5"}]))
+    assert ask(store, query(COUNT, query_language="PPL"), done([{"n": "6"}]))[0].rows == [{"n": "6"}]
+    assert ask(store, query(COUNT))[0].rows == [{"n": "5"}]
+
+
+def test_an_event_that_is_returned_twice_is_one_row(store):
+    assert ask(store, query(), done(rows_at(1, 2, 2, 3)))[0].rows == rows_at(1, 2, 3)
+
+
 def test_a_group_that_is_refused_does_not_affect_the_others(store):
     queries = {group: [query(group=group, name=f"n-{group}")] for group in "abc"}
     scripts = [done(rows_at(1), bytesScanned=5), ServiceError("no access"), done(rows_at(2), "Cancelled")]

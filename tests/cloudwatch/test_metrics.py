@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from worlds.aws_front import FAST
 from worlds.messages import messages_in
+from worlds.scripted_aws import ScriptedAws
 
 from watchme_analysis.aws_shapes.metric_points import metric_data_parts
 from watchme_analysis.cloudwatch.cli_output import write_response
@@ -113,6 +114,20 @@ def test_points_that_are_no_longer_kept_are_not_missing(front):
     # With the period that it names, all are there or missing.
     coarse, how = get_metrics(Aws(rate_limits=FAST), [Metric(*SENT, "Sum")], window)
     assert (set(coarse.completeness), how.truncated) == ({"value", "missing"}, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "incomplete"), [("Complete", []), ("PartialData", ["metrics-incomplete"])]
+)
+def test_a_series_that_cloudwatch_calls_partial_is_incomplete(status, incomplete):
+    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
+    times = [start, start + timedelta(minutes=1)]
+    series = {"Id": "m0", "Label": "", "Timestamps": times, "Values": [1.0, 2.0], "StatusCode": status}
+    aws = ScriptedAws(get_metric_data=[[{"MetricDataResults": [series], "Messages": []}]])
+    frame, how = get_metrics(aws, [Metric(*SENT, "Sum")], Window(start, start + timedelta(minutes=2)))
+    assert frame.value.tolist() == [1.0, 2.0]
+    assert [message_of(note).id for note in how.notes] == incomplete
+    assert how.truncated == bool(incomplete)
 
 
 def test_settled_metrics_are_retrieved_once(account, tmp_path):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from botocore.session import get_session
+from worlds.aws_front import FAST
 
 from watchme_analysis.cloudwatch.insights.query_api import MAX_LIMIT, MAX_LOG_GROUPS, UNFINISHED_STATUSES
 from watchme_analysis.cloudwatch.metrics import MAX_POINTS, MAX_QUERIES, RETENTION
@@ -67,6 +68,17 @@ def test_every_action_is_an_operation_of_its_service(subtests):
             service, _, operation = action.partition(":")
             # Batches of a call are allowed under the name of the call.
             assert operation in model(service).operation_names
+
+
+def test_throttled_calls_are_retried_and_refused_ones_name_their_code(front):
+    aws = Aws(rate_limits=FAST)
+    front.faults["ListQueues"].extend(["throttle", "500", "reset"])
+    assert aws.items("sqs", "list_queues", "QueueUrls") == []
+    assert front.calls["ListQueues"] == 4
+    front.faults["ListQueues"].append("denied")
+    with pytest.raises(ServiceError, match="AccessDeniedException"):
+        aws.call("sqs", "list_queues")
+    assert front.calls["ListQueues"] == 5
 
 
 @pytest.mark.parametrize(
