@@ -1,6 +1,7 @@
 import json
+from datetime import UTC, datetime
 
-from watchme_analysis.aws_shapes.metric_statistics import statistics_parts
+from watchme_analysis.aws_shapes.metric_statistics import console_parts, statistics_parts
 from watchme_analysis.files.evidence_file import RawFile
 
 POINTS = [
@@ -52,3 +53,19 @@ def test_a_name_without_a_function_leaves_the_series_unnamed_and_says_so(tmp_pat
 
     assert series["metric"].isna().all() and len(points.frame) == 4
     assert any("metrics/NAME-Errors.json" in note for note in points.retrieval.notes)
+
+
+def test_an_offset_of_the_console_counts(tmp_path):
+    rows = (
+        "2025/12/11 10:00:00+09:00,5",
+        "2025-12-11T01:01:00Z,0",
+        "2025/12/11 01:02:00,",
+        "2025/12/11 01:03,1",
+    )
+    table = "\n".join(("Label,Errors", *rows)) + "\n"
+    points, _ = read(console_parts, tmp_path, "sed-worker-errors.csv", table)
+
+    assert [moment.to_pydatetime() for moment in points.frame["time"]] == [
+        datetime(2025, 12, 11, 1, minute, tzinfo=UTC) for minute in (0, 1, 3)
+    ]
+    assert [value for *_, value in values_of(points)] == [5.0, 0.0, 1.0]

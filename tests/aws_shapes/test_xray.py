@@ -64,3 +64,12 @@ def test_a_damaged_segment_costs_no_other(tmp_path, document):
     frame, _ = read_traces(RawFile(tmp_path, "traces.json"))
 
     assert frame["name"].dropna().tolist() == ["api"]
+
+
+def test_a_summary_has_its_duration_in_milliseconds(tmp_path):
+    summary = {"Id": "1-a", "Duration": 0.25, "HasFault": False}
+    (tmp_path / "summaries.json").write_text(json.dumps({"TraceSummaries": [summary]}))
+
+    frame, _ = read_traces(RawFile(tmp_path, "summaries.json"))
+
+    assert frame["duration_ms"].tolist() == [250.0]

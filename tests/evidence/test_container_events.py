@@ -241,6 +241,15 @@ def test_ecs_states_why_tasks_stopped(imported):
     ]
 
 
+def test_a_task_definition_limits_memory_in_mebibytes(imported):
+    container = {"name": "web", "memory": 512, "cpu": 256}
+    definition = {"family": "api", "revision": 7, "containerDefinitions": [container]}
+    (limits,) = (
+        imported(**{"a.json": {"taskDefinition": definition}}).table("container_settings").itertuples()
+    )
+    assert (limits.service, limits.container, limits.memory_bytes, limits.cpus) == ("api", "web", 2**29, 0.25)
+
+
 def test_secrets_in_reasons_are_masked(imported):
     line = "2026-03-02T04:00:12.123456789Z container exec_create: sh -c password=hunter2x 3f1c0a (name=api)\n"
     event = {
