@@ -48,7 +48,7 @@ IDENTITIES = {
     "user of an ARN": "watanabe",
 }
 ORDINARY = {"name in source code": "recorded_day", "key in YAML": "emotion_kind", "type": "Optional"}
-BODIES = {"text of a body": "please transcribe the kitchen"}
+BODIES = {"text of a body": "please transcribe the kitchen", "rejected line": "remember the garden gate"}
 REMAINS = {
     "secrets": IDENTITIES | ORDINARY | BODIES,
     "ids": ORDINARY | BODIES,
@@ -67,7 +67,7 @@ def evidence(folder):
         f'"curl {i[4]}"\n'
         for n in range(9)
     ]
-    (folder / f"access-{i[0]}.log").write_text("".join(lines))
+    (folder / f"access-{i[0]}.log").write_text("".join([*lines, f"{b[1]}\n"]))
     (folder / "case.toml").write_text(f'title = "Night of {i[1]} at https://{i[7]}/?token={s[1]}"\n')
     (folder / "probes.csv").write_text(PROBES)
     (folder / f"app-token={s[1]}.log").write_text(
