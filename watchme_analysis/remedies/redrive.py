@@ -437,8 +437,9 @@ class _Run:
     # Times in seconds that follow from the visibility timeout of the source queue.
     seen_within_s: float
     quiet_s: float
-    # Seconds after which a message that is received again and again is in the DLQ; infinite without a DLQ.
-    moved_s: float
+    visibility_s: float
+    # Receives after which a message is moved to the DLQ; infinite without a DLQ.
+    most_receives: float
 
     def __init__(
         self,
@@ -465,8 +466,9 @@ class _Run:
         # invocation, by key and invocation.
         self.fresh: list[str] = []
         self.quiet_since: dict[tuple[str, str], datetime] = {}
-        # Counts of the source queue, and when they were read.
+        # Counts of the source queue, and when they were read; since when a run waits for proof.
         self.source_counts: list[tuple[datetime, QueueCounts]] = []
+        self.confirming_since = aws.now()
         # Keys of messages that the journal calls processed, and the log does not.
         self.unproven: set[str] = set()
 
@@ -493,7 +495,7 @@ class _Run:
         visibility_s = float(source.get("VisibilityTimeout", 0))
         self.quiet_s = self.limits.quiet_s(visibility_s)
         self.seen_within_s = self.limits.seen_within_s(visibility_s)
-        self.moved_s = float(policy.get("maxReceiveCount", inf)) * visibility_s
+        self.visibility_s, self.most_receives = visibility_s, float(policy.get("maxReceiveCount", inf))
         sent = [each.sent_at for key in self.by_key for each in self._sends(key)]
         self.log = ProcessedLog(
             self.aws,
@@ -725,7 +727,8 @@ class _Run:
         quiet_s = self._quiet_s(key, found)
         if quiet_s < self.quiet_s:
             return False
-        is_patient = quiet_s < self.quiet_s + self.seen_within_s
+        watched_s = min(quiet_s, (now - self.confirming_since).total_seconds())
+        is_patient = watched_s < self.quiet_s + self.seen_within_s
         return found.state != "processed" or not is_patient or self._has_left_queue(key, found)
 
     def _quiet_s(self, key: str, found: Processing) -> float:
@@ -740,22 +743,26 @@ class _Run:
 
         A batch whose invocation succeeds is deleted from the queue, unless the function reports failed
         messages of it. Either the queue was empty after the invocation, and before the message could move to
-        the DLQ; or no message waits in it after the time in which this message moves to the DLQ.
+        the DLQ; or it showed no visible message more often than this message can be hidden by a receive.
         """
         if not self.log.reports_failures:
             return True
         now = self.aws.now()
         ended_at = now - timedelta(seconds=self._quiet_s(key, found))
-        moves_at_s = max(each.sent_at for each in self._sends(key)).timestamp() + self.moved_s
+        moved_s = self.most_receives * self.visibility_s
+        moves_at_s = max(each.sent_at for each in self._sends(key)).timestamp() + moved_s
         settled_at = ended_at + timedelta(seconds=QUEUE_COUNTS_SETTLE_S)
         if any(
             not counts.total and settled_at <= at and at.timestamp() <= moves_at_s
             for at, counts in self.source_counts
         ):
             return True
-        # One visibility timeout more, since the message is received again a moment after each of them.
-        moved_s = ended_at.timestamp() + self.moved_s + self.quiet_s / 2
-        return any(not counts.visible and at.timestamp() >= moved_s for at, counts in self.source_counts)
+        # A receive hides it for a visibility timeout, so counts that are further apart show several receives.
+        hidden, last_s = 0, -inf
+        for at, counts in self.source_counts:
+            if at >= ended_at and not counts.visible and at.timestamp() - last_s > self.visibility_s:
+                hidden, last_s = hidden + 1, at.timestamp()
+        return hidden > self.most_receives
 
     def _proof(self, key: str) -> Processing | None:
         """Return the invocation that has processed a message for certain; None when there is none."""
@@ -786,6 +793,7 @@ class _Run:
     def _confirm(self, keys: Iterable[str]) -> None:
         """Wait until nothing more is to be seen of messages; delete those that were processed."""
         keys = [key for key in keys if self._event(key) in _OPEN]
+        self.confirming_since = self.aws.now()
         if keys:
             self.report(message("redrive-confirming", count=len(keys), quiet=Duration(self.quiet_s)))
         while keys:
