@@ -239,7 +239,7 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
     names = ["--queue", "sed-queue", "--function", "sed-worker"]
     assert run(capsys, "case", "pull", "health", cases[1], *names)[0] == 0
     assert not called & sampling
-    names = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility"}
+    names = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "kms:Decrypt"}
     assert (
         allowed(capsys, "backlog", "--dlq-sample", 0) == allowed(capsys, "health") == allowed(capsys) - names
     )

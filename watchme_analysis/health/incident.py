@@ -66,11 +66,12 @@ class Incident(Interval):
     """The interval in which endpoints failed or were slow.
 
     ``end`` is where recovery begins, or the last observation when the record ends without recovery. ``count``
-    of ``base`` observations of the affected ``routes``, made outside of the container, failed or were slow.
-    The routes that were probed come first, then by number of bad requests.
+    of ``base`` requests of the affected ``routes`` failed or were slow as ``vantage`` saw them, which is outside
+    of the container and saw most. The routes that were probed come first, then by number of bad requests.
     """
 
     routes: tuple[str, ...]
+    vantage: str
 
 
 def scan(rows: pd.DataFrame, column: str, least: float = MIN_SCORE) -> tuple[pd.DataFrame, float]:
@@ -294,7 +295,7 @@ def find_incident(observed: pd.DataFrame, route: str | None = None) -> Incident 
     after = pooled[pooled["start"] > last]
     recovered = _has_recovered(run[run["bad"] if run["bad"].any() else run["strained"]], after, last)
     final = after["start"].iloc[0] if recovered else max(last, rows["start"].iloc[-1])
-    inside = pooled[(pooled["start"] >= first) & (pooled["start"] <= final)]
+    vantage, count, base = _counts(observed, affected, first, final)
     return Incident(
         start=first.to_pydatetime(),
         end=final.to_pydatetime(),
@@ -302,9 +303,24 @@ def find_incident(observed: pd.DataFrame, route: str | None = None) -> Incident 
         is_open=not recovered,
         routes=tuple(affected),
         score=score,
-        count=float(inside["bad"].sum()),
-        base=float(len(inside)),
+        count=count,
+        base=base,
+        vantage=vantage,
     )
+
+
+def _counts(observed: pd.DataFrame, routes: list[str], first: Any, final: Any) -> tuple[str, float, float]:
+    """Return the vantage that saw most bad requests, and its numbers of bad and of all requests.
+
+    A probe from outside is in the edge's log and in Nginx's log as well, so vantages are never added up.
+    """
+    seen = observed[
+        observed["route"].isin(routes) & (observed["start"] >= first) & (observed["start"] <= final)
+    ]
+    numbers = seen.groupby("vantage", observed=True)["bad"].agg(["sum", "size"])
+    outer = [vantage for vantage in OUTER if vantage in numbers.index] or list(numbers.index)
+    most = max(outer, key=lambda vantage: numbers.loc[vantage, "sum"])
+    return str(most), float(numbers.loc[most, "sum"]), float(numbers.loc[most, "size"])
 
 
 def _has_recovered(bad: pd.DataFrame, after: pd.DataFrame, last: Any) -> bool:

@@ -12,7 +12,7 @@ from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.application_errors import MOST_QUOTED, LoggedException, commonest_exception
 from watchme_analysis.health.context import HealthContext, edge_visible, is_timed, once_per_context, spared
 from watchme_analysis.health.detectors import health_causes
-from watchme_analysis.health.incident import find_brief_failure, judge_requests
+from watchme_analysis.health.incident import find_brief_failure
 from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, cause_of, named_layer
 from watchme_analysis.health.missing import addresses, service_address
 from watchme_analysis.health.running_platform import SETTINGS, commands, settings
@@ -25,7 +25,7 @@ from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.known_lines import known_line
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.inference.weighing import undecided
-from watchme_analysis.requests.observations import CLIENT_CLOSED, OUTER
+from watchme_analysis.requests.observations import CLIENT_CLOSED
 from watchme_analysis.text.command_words import with_meanings
 from watchme_analysis.text.message import (
     Choice,
@@ -144,7 +144,6 @@ def known_layer(layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
 def what_happened(context: HealthContext, begun: datetime | None, stopped: Text | None = None) -> Text:
     """Return how many requests of which endpoints failed or were slow, and since when."""
     incident = context.incident
-    outer = context.outer
     if incident is None:
         judged = context.outer_requests
         bad, total = int(judged["bad"].sum()), len(judged)
@@ -154,7 +153,6 @@ def what_happened(context: HealthContext, begun: datetime | None, stopped: Text 
         brief = find_brief_failure(context.observed)
         short = _brief(*brief) if brief else None
         return sentences(stopped, calm, short, _alerts(context), *_refusals(context), *_held_back(context))
-    rows = outer[outer["during"] & outer["route"].isin(incident.routes)]
     middle, usual = medians_s(context)
     piled = begun is not None and begun < incident.start
     return sentences(
@@ -163,7 +161,7 @@ def what_happened(context: HealthContext, begun: datetime | None, stopped: Text 
             paths=context.endpoints,
             bad=int(incident.count),
             requests=int(incident.base),
-            failed=int(judge_requests(rows)["failed"].sum()),
+            failed=len(failed_requests(context)),
             span=TimeSpan(incident.start, None if incident.is_open else incident.end),
         ),
         *_failures(context),
@@ -176,12 +174,10 @@ def what_happened(context: HealthContext, begun: datetime | None, stopped: Text 
 
 
 def failed_requests(context: HealthContext) -> pd.DataFrame:
-    """Return the failed requests of the incident, once each, as their callers saw them."""
-    outer = context.outer
-    failed = outer[outer["during"] & outer["route"].isin(context.routes) & outer["failed"]]
-    # What a caller received is what the outermost vantage saw.
-    failed = failed.sort_values("vantage", key=lambda vantage: vantage.map(OUTER.index))
-    return failed[(failed["row"] < 0) | ~failed.duplicated("row")]
+    """Return the failed requests of the incident, as the vantage saw them whose requests it counts."""
+    outer, incident = context.outer, context.incident
+    counted = outer["vantage"] == (incident.vantage if incident else None)
+    return outer[counted & outer["during"] & outer["route"].isin(context.routes) & outer["failed"]]
 
 
 def kinds_of_failure(failed: pd.DataFrame) -> Phrases:
