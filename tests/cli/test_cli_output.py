@@ -61,7 +61,6 @@ def test_a_file_is_replaced_only_by_force(sql, evidence):
         (("--force",), "--to"),
         (("--to", "rows.txt"), "--output"),
         (("--to", "rows.csv", "--output", "table"), "--output"),
-        (("--to", "nowhere/rows.csv"), "nowhere/rows.csv"),
         (("--to", "evidence"), "evidence"),
     ],
 )

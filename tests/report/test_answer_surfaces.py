@@ -89,6 +89,8 @@ def test_every_surface_begins_with_the_same_answer(cases, name, language, tmp_pa
         if surface == "index":  # figures that are zero or unknown, and the steps, are on the page
             steps = ()
             facts = [value for _, value in answer.known if value != "0"]
+        if surface == "mcp":  # its JSON has every fact by itself, also those that are unknown
+            facts = [f"{found}: {value}" for found, value in answer.known]
         for part in (answer.headline, *facts, answer.cause, *steps):
             # An agent knows the case by its name alone.
             named = part.replace(str(cases / name), name) if surface == "mcp" else part

@@ -66,8 +66,9 @@ class Incident(Interval):
     """The interval in which endpoints failed or were slow.
 
     ``end`` is where recovery begins, or the last observation when the record ends without recovery. ``count``
-    of ``base`` requests of the affected ``routes`` failed or were slow as ``vantage`` saw them, which is outside
-    of the container and saw most. The routes that were probed come first, then by number of bad requests.
+    of ``base`` requests of the affected ``routes`` failed or were slow as ``vantage`` saw them, which lies
+    outside of the container and saw most. The routes that were probed come first, then by number of bad
+    requests.
     """
 
     routes: tuple[str, ...]
