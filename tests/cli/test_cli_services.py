@@ -19,7 +19,7 @@ def test_alarms_are_exported_as_code_with_the_price_of_a_health_check(watchme, s
     plain = watchme(*words)
     assert plain.returncode == 0 and json.loads(plain.stdout)["Resources"]
     checked = watchme(*words, "--health-check", "lambda", "--to", tmp_path / "alarms.json")
-    usd = Number(health_check_usd("lambda", 1))
+    usd = Number(health_check_usd("lambda"))
     assert lines_of(checked.stderr)[-1] == said("alarm-health-check-cost", usd=usd)
     assert checked.stdout == "" and len(
         json.loads((tmp_path / "alarms.json").read_text())["Resources"]
