@@ -38,7 +38,7 @@ backlog-older-dead-letters = { $dead ->
 backlog-collect-next = Collect next: { $what }. { $why }
 backlog-nothing-to-collect = The case holds all evidence that this question needs.
 backlog-next-test = Next: { $test }
-backlog-remedy = Now: { $remedy }
+backlog-remedy = Remedy: { $remedy }
 backlog-look-for-consumer = Next: run `aws lambda list-event-source-mappings` and read FilterCriteria, State and StateTransitionReason; the queue’s policy shows who else may receive from it.
 
 # Beside the cause

@@ -57,5 +57,5 @@ health-correct-exception = Correct what raises the exception { $about ->
   }, or take back what was deployed before; the tracebacks: { $command }.
 health-collect-next = Collect next: { $what }. { $why }
 health-next-test = Next: { $test }
-health-remedy = Now: { $remedy }
+health-remedy = Remedy: { $remedy }
 health-remedy-also = Also: { $remedy }
