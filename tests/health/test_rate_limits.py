@@ -73,6 +73,12 @@ def test_a_limit_that_held_back_a_flood_is_no_incident_and_is_reported(status, a
 
 
 @pytest.mark.slow
+def test_a_dry_run_of_a_limit_refuses_nothing():
+    dry = 'limiting requests, dry run, excess: 20.100 by zone "search"'
+    assert context_of(flooded(case(nothing), message=dry)).held_back.empty
+
+
+@pytest.mark.slow
 def test_a_limit_that_refuses_those_who_requested_no_more_than_usual_is_not_spared():
     """The zone counts all callers together, so that the flood takes what the usual caller had."""
     found = context_of(flooded(case(nothing), spares=False))
