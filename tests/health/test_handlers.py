@@ -99,3 +99,13 @@ def test_the_source_of_another_service_does_not_speak_for_this_one(files, kept):
     assert own_source(context_of(made), "app_handlers")["file"].tolist() == kept
     give(made, "app_processes", [{"addr": "192.0.2.99"}])
     assert own_source(context_of(made), "app_handlers")["file"].tolist() == files
+
+
+def test_a_path_below_a_prefix_belongs_to_the_template_that_fits_more_of_it():
+    about = {"file": "app.py", "line": 1, "method": "GET", "runs_on": "event_loop"}
+    templates = {"short": "/{name}", "long": "/v1/{name}"}
+    rows = [about | {"function": name, "path": path} for name, path in templates.items()]
+    for order in (rows, rows[::-1]):
+        handlers = conform("app_handlers", pd.DataFrame(order))
+        found = handlers_by_route(handlers, conform("app_calls", pd.DataFrame()), ["/api/v1/jobs"])
+        assert found["/api/v1/jobs"].function == "long"

@@ -54,3 +54,12 @@ def test_plain_links_show_the_reports_of_a_system(tmp_path):
     assert shown == {"orders": 2, "refunds &lt;b&gt;": 1}
     assert all(f'<span id="{of}">' in page and f"#{of}:target ~" in page for of in links)
     assert "<script" not in page
+
+
+def test_a_result_links_only_to_files_of_its_own_report(tmp_path):
+    (tmp_path / "outside.ipynb").write_text("{}")
+    report(tmp_path, 1, notebook="../outside.ipynb")
+    own = report(tmp_path, 2, notebook="own.ipynb")
+    (own / "own.ipynb").write_text("{}")
+    page = write_index(tmp_path).read_text()
+    assert "own.ipynb" in page and "outside.ipynb" not in page
