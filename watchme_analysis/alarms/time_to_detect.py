@@ -65,7 +65,7 @@ def first_reaction(
 def alarms_fired(tables: Tables) -> pd.DataFrame:
     """Return the rows of ``alarm_history`` in which an evaluation changed an alarm to ALARM.
 
-    A state that somebody set to test the notification has a reason, and no data of an evaluation [1]_.
+    A state set by hand to test the notification has a reason, and no data of an evaluation [1]_.
 
     .. [1] https://docs.aws.amazon.com/cli/latest/reference/cloudwatch/describe-alarm-history.html#examples
     """

@@ -29,7 +29,7 @@ from watchme_analysis.text.render import error_message
 if TYPE_CHECKING:
     import pandas as pd
 
-# Columns whose values name somebody, with the kind of the name.
+# Columns whose values name a person or resource, with the kind of the name.
 _NAMING = {"remote_user": "user", "user": "user", "host": "host", "server": "host"}
 # Texts that are masked as a whole at the level `share`.
 _BODIES = {"queue_messages": ("body", "message_attributes"), "rejected_lines": ("text",)}

@@ -38,7 +38,7 @@ class Ownership:
 
     ``aws_of`` returns the account in a region; None is the configured region. ``names_host`` tells whether
     the record names this machine, which it does not in a bucket of redacted pages; ``takes_over`` whether
-    this state folder becomes the owner, whoever was it.
+    this state folder becomes the owner in place of any other.
     """
 
     bucket: str

@@ -194,7 +194,7 @@ class _Work:
             raise
         except ServiceError as error:
             self._miss(note("run-owner-unknown", reason=value_of(masked_text(text_of_error(error)))))
-        # Only once: whoever takes over later is not to lose it again.
+        # Only once: a machine that takes over later must not lose it again.
         self.run = replace(self.run, ownership=replace(owner, takes_over=False))
 
     def look(self) -> None:

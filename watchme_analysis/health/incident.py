@@ -277,7 +277,7 @@ def find_incident(observed: pd.DataFrame, route: str | None = None) -> Incident 
     longer = {name: run for name, (run, _) in runs.items() if name and _outlasts(run, start, end)}
     longer = {name: run for name, run in longer.items() if name not in affected}
     affected += longer
-    # The routes that somebody probes come first: the question is about them.
+    # Probed routes come first: the question is about them.
     affected = sorted(affected, key=lambda name: name not in probed)
     pooled = rows[rows["route"].isin(affected)]
     run, score = scan(pooled, "strained" if is_mild else "bad")

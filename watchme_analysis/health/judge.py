@@ -99,7 +99,7 @@ def decide(observations: Sequence[Observation], situation: Situation) -> Decisio
     if not named:
         return Decision("inconclusive", None, ranking, layers)
     cause = named[0].finding.cause
-    # Nobody fared badly where the evidence would have shown it.
+    # No caller failed or waited where the evidence would have shown it.
     if cause == "none" and situation.timed and situation.edge_visible and not situation.incident:
         return Decision("no_incident", "none", ranking, layers)
     if cause == "none" or not situation.incident:

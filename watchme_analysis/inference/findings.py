@@ -378,7 +378,8 @@ class Diagnosis:
             ``late_requests``, ``statuses`` (``none`` without a response), ``response_time`` (median during
             the incident, s). ``backlog``: ``preceding_change`` (absent without one), ``waiting_now``,
             ``waiting_peak``, ``oldest_age`` (s, at the end), ``growth`` (messages per hour at the end),
-            ``drained_at`` (both absent if nothing waits), ``failed_invocations``, ``late_messages``,
+            ``drained_at`` (both absent if nothing waits), ``failed_invocations`` (with ``unit`` ``messages``:
+            failed receives, where the function reports failed messages), ``late_messages``,
             ``dead_letters`` (of the incident), ``lost_messages``, ``work_items`` (missing; the unit is that
             of ``watchme.toml``).
         cause_line

@@ -432,8 +432,9 @@ class Page:
         """Return the query of the rows of a table in the window of the page that meet a condition."""
         time = TABLES[table].time
         conditions = [where] if where else []
-        if time is not None:
-            start, end = (bound.isoformat() for bound in (self.window.start, self.window.end))
+        window = self._known_window
+        if time is not None and window is not None:
+            start, end = (bound.isoformat() for bound in (window.start, window.end))
             conditions += [f"{time} >= timestamptz '{start}'", f"{time} < timestamptz '{end}'"]
         filtered = f" where {' and '.join(conditions)}" if conditions else ""
         return f"select * from {table}{filtered}" + (f" order by {time}" if time else "")

@@ -144,7 +144,6 @@ class PostmortemText:
                 "question": page.investigation.question,
                 "case": page.investigation.case.name,
                 "diagnosis": self._found,
-                "window": {"start": page.window.start.isoformat(), "end": page.window.end.isoformat()},
                 "parameters": {"language": page.language, "timezone": str(page.zone)},
             }
         )

@@ -170,7 +170,7 @@ def explain(text: str) -> Explanation:
         else:
             kinds[found[0].id] = _Kind(found[0], site | found[1], line)
     ordered = sorted(kinds.values(), key=lambda kind: not kind.known.causes)
-    # A bracket or a rule tells nobody anything: lines with a word come first.
+    # Lines with a word come before brackets and rules.
     different = sorted(dict.fromkeys(unknown), key=lambda line: not _WORD.search(line))
     samples = tuple(map(_sample, different[:_UNKNOWN_SAMPLES]))
     return Explanation(tuple(map(_explained, ordered)), len(unknown), samples, trace_lines, is_cut)

@@ -359,7 +359,7 @@ class ReferenceParser:
             self.fields = W3cFields().after(self.strip_prefix(lines[0]))
         if self.fields is not None:
             return
-        # Comments of whoever collected the lines have no prefix.
+        # Comments that a collector added have no prefix.
         written = [line for line in lines if not line.startswith(b"#")]
         self.prefixed = 2 * sum(map(self._has_prefix, written)) > len(written)
         self.order_formats(map(self.strip_prefix, lines))

@@ -99,7 +99,7 @@ def received_again(contexts: Sequence[QueueContext]) -> Iterator[QueueObservatio
 @detects("slower_without_harm", group="run time", needs=["metrics"])
 @detects("daily_peak", group="daily peak", needs=["metrics"])
 def ordinary(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
-    """Return what happens on ordinary days: slow hours for which nobody waited, and peaks that drain."""
+    """Return what happens on ordinary days: slow hours in which no message waited, and peaks that drain."""
     if any(context.queue.harms for context in contexts):
         return
     for context in contexts:

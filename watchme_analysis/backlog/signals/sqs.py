@@ -26,7 +26,7 @@ from watchme_analysis.text.message import (
     sentences,
 )
 
-# How far invocations that kept to their rhythm stand in for arrivals, which nobody counted.
+# How far invocations that kept to their rhythm stand in for arrivals without a metric.
 STANDS_IN = 0.4
 
 
@@ -92,7 +92,7 @@ def redelivery(context: QueueContext) -> Iterator[QueueObservation]:
         return
     received, sent, failed = (pipeline.count(name) or 0.0 for name in ("received", "sent", "failed"))
     counted = context.has("sent", "invocations", "errors", "throttles", "failed")
-    # Messages came back, but nobody counted the failures and throttles that bring them back.
+    # Messages came back, and no metric counts the failures and throttles that bring them back.
     if not counted and received > ABOUT_ONCE * sent:
         return
     if context.settings.reports_failures is None and queue.redelivery and not queue.balance.duplicate_deletes:

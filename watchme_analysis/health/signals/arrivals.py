@@ -28,6 +28,8 @@ CALM_LOGS = ("probes", "access_log", "edge_log", "error_log")
 ONE_PLACE, PART_OF_ALL = 0.7, 0.6
 # Share of it without durations: failures show, and slowness does not.
 UNTIMED = 0.5
+# Requests of monitored routes from which calm is stated at full strength; by choice.
+ENOUGH_REQUESTS = 30
 STOPPED_BY_CHANCE = 1e-6
 LONGEST_RATIO = 3.0
 # Arrivals during the incident, as a multiple of the busiest comparable interval: from this ratio they are a
@@ -59,8 +61,13 @@ def all_well(context: HealthContext) -> Iterator[Observation]:
     mine = monitored_routes(context.observed)
     monitored = outer[outer["route"].isin(mine)] if mine else outer
     shares = monitored.groupby("route")["strained"].agg(["mean", "size"])
-    worst = float(shares.loc[shares["size"] >= 8, "mean"].max()) if (shares["size"] >= 8).any() else 0.0
-    strength = min(1.0, total / 30) * {3: 1.0, 2: 0.9}.get(places, alone) * max(0.0, 1 - 2 * worst)
+    worst = shares.loc[shares["size"] >= FEWEST_OF_ROUTE, "mean"].max()
+    worst = 0.0 if math.isnan(worst) else float(worst)
+    strength = (
+        min(1.0, len(monitored) / ENOUGH_REQUESTS)
+        * {3: 1.0, 2: 0.9}.get(places, alone)
+        * max(0.0, 1 - 2 * worst)
+    )
     strength *= 1.0 if is_timed(context) else UNTIMED
     rows = of_observed(once) if len(once) else Rows(table, 0, select(table))
     text = calm_message(context, bad, total)

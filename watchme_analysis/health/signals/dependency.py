@@ -1,7 +1,7 @@
 """Signals of dependencies: handlers that wait for what they call, or for a free connection to it.
 
-A client that awaits a free connection of its pool blocks nobody and often logs nothing: asyncpg and HTTPX
-wait for one without a word, while handlers that need none answer as ever.
+A client that awaits a free connection of its pool blocks no other request and often logs nothing (asyncpg,
+HTTPX), while handlers that need no connection answer as usual.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Where a call that waits for another machine holds up its own handler alone.
 _ALONE = {("async_wait", "event_loop"), ("blocking_io", "thread_pool"), ("blocking_io", "worker")}
-# What waits for a timer or a task of the same process asks nobody.
+# Waiting for a timer or a task of the same process calls no dependency.
 _WITHIN = r"^(?:asyncio|anyio)\.(?!open_connection|open_unix_connection|connect_tcp)"
 _COMBINED = r"asyncio\.(?:gather|wait_for|shield|create_task|ensure_future|TaskGroup.*)"
 # Without a route of the same process that does well and calls nothing, all of it may be held up.

@@ -411,8 +411,8 @@ def _whole_service(view: _View) -> Iterator[Observation]:
 def _waits_for_nothing(view: _View) -> Iterator[Observation]:
     """Yield the observation of late routes that usually respond as quickly as any other of their process.
 
-    Whoever calls a dependency takes a round trip longer than the framework alone, which the quickest route
-    shows.
+    A route that calls a dependency takes a round trip longer than the framework alone, whose time the
+    quickest route shows.
     """
     late = view.of(LATE)
     if len(late) < WHOLE * view.total or len(late) < FEWEST:

@@ -80,7 +80,7 @@ def _threads(context: HealthContext, during: pd.DataFrame) -> Iterator[Observati
     threads = during["threads"].dropna() if "threads" in during else None
     open_now = during["in_flight"].dropna() if "in_flight" in during else None
     most_open = float(open_now.max()) if open_now is not None else float("nan")
-    # Nobody can tell whether all of an unknown number are taken.
+    # Whether all are taken is unknown where their number is.
     if tokens is not None and threads is not None:
         rows, most = samples(context, "threads", len(threads)), float(threads.max())
         flat = int((threads >= most - 1).sum())

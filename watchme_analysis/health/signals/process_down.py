@@ -1,6 +1,6 @@
 """Signals of a process that is not there: stopped, crashed, restarted, or failing at start.
 
-Whoever listens nowhere refuses connections from inside its own network as well, so a refusal there excludes
+A port without a listener refuses connections from inside its own network as well, so a refusal there excludes
 everything between the caller and the process.
 """
 
