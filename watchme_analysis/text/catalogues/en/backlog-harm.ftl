@@ -13,9 +13,9 @@ backlog-harm-creeping = a rising duration
 backlog-harm-lost = lost messages
 backlog-harm-taken-elsewhere = receives without an invocation
 backlog-no-harm = { $queues ->
-    [one] In { $queues } queue no work
-   *[other] In { $queues } queues no work
-  } was late, repeated or lost, and none failed in numbers. Metrics examined: { $metrics }.
+    [one] No work was late, repeated or lost in { $queues } queue
+   *[other] No work was late, repeated or lost in { $queues } queues
+  }, and failures did not increase. Metrics examined: { $metrics }.
 backlog-metrics-of-work-missing = Not all queues have the metrics { $metrics }: trouble may be hidden there.
 backlog-received-again = Messages of { $queue } were received { $received } times: { $sent } were sent, and { $explained } invocations failed or were throttled. Whether the function reports failed messages is unknown.
 backlog-slower-without-harm = Invocations of { $function } took several times as long as usual from { $span }; no message failed or waited because of it.

@@ -10,8 +10,8 @@ backlog-not-separated = { $number ->
   }
 backlog-nothing-supports = No evidence supports any of { $causes } causes.
 backlog-all-well = { $queues ->
-    [one] In { $queues } queue no work was late or lost, and none failed in numbers.
-   *[other] In { $queues } queues no work was late or lost, and none failed in numbers.
+    [one] No work was late or lost in { $queues } queue, and failures did not increase.
+   *[other] No work was late or lost in { $queues } queues, and failures did not increase.
   }
 
 # Extent
