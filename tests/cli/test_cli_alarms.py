@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
 import pytest
 from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, one_line, said
 from worlds.shorter_case import write_shorter
+from worlds.waiting_queue import write_waiting_queue
 
 from watchme_analysis.cli.alarms import alarms
 from watchme_analysis.errors import InputError
@@ -99,6 +102,44 @@ def test_a_case_without_times_has_nothing_to_test_alarms_on(tmp_path):
     with pytest.raises(InputError) as refused:
         backtest(tmp_path / "evidence")
     assert is_error(refused.value, "error-alarms-no-times", case=tmp_path / "evidence")
+
+
+HOSTILE = "\"><script>alert(1)</script> $(touch ran) `touch ran`; 'x' ${AWS::Region} %{y}\x1b[2J"
+AGE = {
+    "Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage", "Statistic": "Maximum",
+    "Period": 60, "Dimensions": [{"Name": "QueueName", "Value": "uploads"}], "EvaluationPeriods": 1,
+    "Threshold": 60.0, "ComparisonOperator": "GreaterThanThreshold", "AlarmName": "age",
+}  # fmt: skip
+
+
+def test_hostile_definitions_are_tested_and_exported_as_plain_text(watchme, tmp_path, monkeypatch):
+    folder = write_waiting_queue(tmp_path / "evidence")
+    wrong = [AGE | {name: value} for name in AGE for value in (None, 5, -1e308, "x", [], {}, [None], True)]
+    named = [AGE | {"AlarmName": name, "AlarmDescription": HOSTILE} for name in (HOSTILE, "a" * 99_999)]
+    rules = [{"AlarmName": "c", "AlarmRule": rule} for rule in ('ALARM("' * 999, 5, HOSTILE)]
+    document = {"MetricAlarms": [*named, *wrong, None, 5], "CompositeAlarms": [*rules, None, "x"]}
+    (folder / "alarms.json").write_text(json.dumps(document))
+    ended = watchme("alarms", "backtest", folder, "--json")
+    assert ended.returncode == 0, ended.stderr
+    fired = {row["alarm"]: row["first"] for row in json.loads(ended.stdout)}
+    assert fired[HOSTILE] == fired["a" * 99_999] is not None
+    shown = watchme("alarms", "backtest", folder)
+    assert (shown.returncode, "\x1b" in shown.stdout) == (0, False), shown.stderr
+    # As the name of a required alarm: a shell that runs the script passes it on as it is.
+    spec, calls = tmp_path / "own.yaml", tmp_path / "calls"
+    alarm = {"name": HOSTILE, "over": "queue", "metric": AGE["MetricName"], "stat": "Maximum"}
+    spec.write_text(json.dumps({"alarms": [alarm | {"period_s": 60, "threshold": 60}]}))
+    (tmp_path / "aws").write_text(f'#!/bin/sh\nfor word; do printf "%s\\0" "$word"; done >>{calls}\n')
+    (tmp_path / "aws").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    script = watchme("alarms", "export", folder, "--spec", spec, "--format", "cli").stdout
+    subprocess.run(["sh"], input=script, text=True, cwd=tmp_path, check=True)
+    created = calls.read_text().split("\0")
+    parameters = json.loads(created[created.index("--cli-input-json") + 1])
+    assert parameters["AlarmName"].endswith(HOSTILE) and not (tmp_path / "ran").exists()
+    script = watchme("alarms", "export", folder, "--spec", spec, "--format", "terraform").stdout
+    [made] = json.loads(script)["resource"]["aws_cloudwatch_metric_alarm"].values()
+    assert "$${AWS::Region} %%{y}" in made["alarm_name"]  # Terraform would replace ${...}
 
 
 def test_the_required_alarms_are_listed_beside_those_of_the_case(watchme, evidence, own):

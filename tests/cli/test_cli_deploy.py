@@ -2,6 +2,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from worlds.printed import one_line, said
 
 from watchme_analysis.cli.deploy import deploy
 from watchme_analysis.errors import InputError
@@ -57,6 +58,23 @@ def test_bad_input_is_one_sentence(package, tmp_path):
     ):
         with pytest.raises(InputError):
             run(*arguments)
+
+
+def test_bad_input_of_a_plan_is_one_sentence(package, watchme, small_case, tmp_path):
+    event = tmp_path / "event.json"
+    event.write_text("{")
+    words, to = ("deploy", "plan", package), ("--function", "orders", "--to", tmp_path / "plan.json")
+    name = small_case.name
+    no_message = said("error-deploy-no-message", case=name, function="orders", known="no queue")
+    for more, sentence in (
+        (to[:2], "Missing option --to."),
+        ((*to, "--watch-invocations", "0"), "'--watch-invocations': 0 is not in the range"),
+        ((*to, "--event", event), said("error-event-no-json", path=str(event), problem="").rstrip(".")),
+        ((*to, "--case", small_case.path), no_message),
+    ):
+        ended = watchme(*words, *more)
+        assert (ended.returncode, sentence in one_line(ended.stderr)) == (2, True), ended.stderr
+        assert ended.stderr.startswith("watchme: ") and not (tmp_path / "plan.json").exists()
 
 
 def test_a_module_name_cannot_act_on_the_terminal(package):

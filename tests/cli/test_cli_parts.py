@@ -1,9 +1,12 @@
 """The command ``watchme guard``, by all that it prints."""
 
 import json
+import sys
 
 import pytest
 from worlds.printed import lines_of, one_line, said
+
+from watchme_analysis.text.message import Duration
 
 
 @pytest.fixture
@@ -38,32 +41,51 @@ def test_a_guard_is_tried_on_recorded_checks(watchme, probed):
 
 def test_a_guard_needs_one_way_to_restart_and_a_folder(watchme, tmp_path):
     url = "http://127.0.0.1/health"
+    exported = (url, "--export", "--docker", "x", "--evidence", "/e")
     for words, message_id in (
         ((url, "--json"), "error-output-needs-backtest"),
         ((url,), "error-guard-one-restart"),
         ((url, "--restart", "x", "--docker", "y"), "error-guard-one-restart"),
         ((url, "--restart", "x"), "error-guard-no-evidence"),
+        ((), "error-guard-no-url"),
+        ((url, "--recovery", "11m"), "error-guard-cooldown"),
+        ((url, "--alarm", "a"), "error-guard-alarm-needs-export"),
+        ((*exported, "--every", "5s"), "error-guard-export-alone"),
+        ((*exported, "--case", tmp_path), "error-guard-export-alone"),
+        (exported, "error-guard-export-alarm"),
+        ((*exported, "--alarm", "a"), "error-guard-export-instance"),
+        ((*exported, "--alarm", "a", "--ssm", "i-*"), "error-guard-export-instance"),
     ):
-        ended = watchme("guard", *words)
-        assert (ended.returncode, said(message_id) in one_line(ended.stderr)) == (2, True)
+        ended = watchme("guard", *words, cwd=tmp_path)
+        assert (ended.returncode, said(message_id) in one_line(ended.stderr)) == (2, True), words
+    ended = watchme("guard", *exported, "--evidence", "e", "--alarm", "a", cwd=tmp_path)
+    assert ended.returncode == 2 and said("error-guard-export-folder", folder="e") in one_line(ended.stderr)
+
+
+NOTIFY = """
+import pathlib, sys
+pathlib.Path(__file__).with_name("told").write_text("\\n".join(sys.argv[1:]))
+"""
 
 
 def test_each_run_of_a_guard_makes_one_check_and_ends(watchme, tmp_path, probed):
-    words = (
-        "http://127.0.0.1:1/health",
-        "--evidence",
-        tmp_path / "g",
-        "--cooldown",
-        "3s",
-        "--recovery",
-        "3s",
-    )
-    words += ("--restart", f"touch {tmp_path / 'restarted'}", "--notify", f"sh -c 'touch {tmp_path}/told'")
+    url = "http://127.0.0.1:1/a'b\"c$(touch${IFS}ran)`touch${IFS}ran`;*"
+    words = (url, "--evidence", tmp_path / "g", "--cooldown", "2h", "--recovery", "1s")
+    (tmp_path / "notify.py").write_text(NOTIFY)
+    words += ("--restart", f"mkdir {tmp_path}/restarted")
+    words += ("--notify", f"{sys.executable} {tmp_path}/notify.py")
     for number in range(3):
         assert not (tmp_path / "restarted").exists(), number
-        ended = watchme("guard", *words)
+        ended = watchme("guard", *words, cwd=tmp_path)
         assert ended.returncode == 0
-    assert (tmp_path / "restarted").exists() and (tmp_path / "told").exists()
-    assert len(ended.stdout.splitlines()) == 2  # evidence, and the result
+    assert len(ended.stdout.splitlines()) == 2, ended.stdout  # evidence, and the result
+    # The command that notifies has the sentence as one word, whatever characters are in it.
+    told = (tmp_path / "told").read_text()
+    assert url in told and one_line(told) in one_line(ended.stdout) and not (tmp_path / "ran").exists()
+    (tmp_path / "restarted").rmdir()
+    for _ in range(3):
+        cooling = watchme("guard", *words, cwd=tmp_path)
+    assert lines_of(cooling.stdout) == [said("guard-cooling", within=Duration(7200.0))]
+    assert not (tmp_path / "restarted").exists()
     raw = watchme("guard", *words, "--case", probed)
     assert (raw.returncode, f"{probed}" in one_line(raw.stderr)) == (2, True)

@@ -74,6 +74,8 @@ def test_an_archive_is_redriven_without_a_case(front, moto_port, tmp_path):
     words = ["--from", archive, "--queue", "uploads"]
     listed = run(*words)
     assert listed.stdout.count("\n") == 3
+    run(*words, "--apply", "--limit", "1")
+    assert (len(worker.done), len(worker.in_dlq())) == (1, 2)
     assert run(*words, "--apply", "--to", audit).return_value == 0
     assert (sorted(worker.done), worker.in_dlq()) == (["body 0", "body 1", "body 2"], set())
     assert json.loads(audit.read_text())["states"] == {"deleted": 3}

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 from worlds.deliveries import Received, at, diagnosis, world
+from worlds.receivers import Webhook, own_authority
+from worlds.receivers import mail_server as running_mail_server
 
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.changes import (
@@ -124,6 +126,31 @@ def test_a_webhook_that_refuses_or_is_slow(slack, webhook, answer, temporary, ar
     found = failure(slack)
     assert found[:2] == (temporary, arrived) and said in found[2]
     assert "secret-part" not in found[2] and webhook.posted == []
+
+
+@pytest.mark.parametrize("kind", ["slack", "slack app", "teams", "STARTTLS", "TLS"])
+def test_server_whose_authority_is_unknown_receives_nothing(tmp_path, monkeypatch, kind):
+    authority, context = own_authority(tmp_path)
+    chat = Webhook(context)
+    monkeypatch.setenv("SECRET", chat.url)
+    with running_mail_server(context, is_tls=kind == "TLS") as (port, mails):
+        mail = {"smtp": f"127.0.0.1:{port}", "to": ("a@example.com",), "from": "watchme@example.com"}
+        settings = {
+            "slack": {"webhook": "env:SECRET"},
+            "teams": {"webhook": "env:SECRET"},
+            "slack app": {"token": "env:SECRET", "channel": "#on-call", "api": f"{chat.url}/"},
+            "STARTTLS": mail,
+            "TLS": mail | {"tls": "tls"},
+        }[kind]
+        sender = made(tmp_path, "email" if "smtp" in settings else kind.split()[0], **settings)
+        with pytest.raises(DeliveryError, match="CERTIFICATE_VERIFY_FAILED"):
+            sender.send(DELIVERY)
+        assert chat.posted == mails == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        chat.answers = [said(ok=True, channel="C1", ts="1.2")] if kind == "slack app" else []
+        sender.send(DELIVERY)
+        assert len(chat.posted) + len(mails) == 1
+    chat.close()
 
 
 # E-mail

@@ -140,3 +140,9 @@ def test_failures_beside_a_longer_slowdown_are_the_incident(tmp_path):
     slow = [0.65, 0.72, 0.75]
     found = verdict(tmp_path, 0.2, slow * 30 + [2.6] * 90)
     assert found["incident"]["start"] is not None
+
+
+def test_probe_that_edge_and_nginx_logged_too_counts_once(tmp_path):
+    found = verdict(tmp_path, 0.2, [10.0], statuses=(504,))
+    [failed] = [one["value"] for one in found["facts"] if one["id"] == "failed_requests"]
+    assert failed == 8 * (SLOW[1] - SLOW[0]) and f" {failed} of " in found["headline"]

@@ -1,24 +1,63 @@
 """Each section of each page displays itself, and gives its numbers, its query and its figure."""
 
+import json
+
 import pytest
 
 from watchme_analysis import notebook
 from watchme_analysis.notebook.section import section_titles
 from watchme_analysis.present.display import FigureView
+from watchme_analysis.report.summary import facts
+from watchme_analysis.text.message import message
+from watchme_analysis.text.render import label
 
 PAGES = {
-    "health": lambda bundled, _: notebook.open_health(case=str(bundled("health-threadpool").path)),
-    "backlog": lambda _, shorter: notebook.open_backlog(case=str(shorter.path)),
-    "alarms": lambda _, shorter: notebook.open_alarms(case=str(shorter.path)),
-    "what-if": lambda _, shorter: notebook.open_what_if(case=str(shorter.path), replications=2),
+    "health": lambda bundled, *_: notebook.open_health(case=str(bundled("health-threadpool").path)),
+    "backlog": lambda _, shorter, __: notebook.open_backlog(case=str(shorter.path)),
+    "alarms": lambda _, shorter, __: notebook.open_alarms(case=str(shorter.path)),
+    "what-if": lambda _, shorter, __: notebook.open_what_if(case=str(shorter.path), replications=2),
+    "without times": lambda _, __, bare: notebook.open_backlog(case=str(bare)),
 }
 # Sections that no rows of the case are behind.
 WITHOUT_QUERY = {"next_evidence", "rules", "throttling", "warning"}
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """What the AWS CLI returns of a queue that nobody polls: the state of now, without a time."""
+    folder = tmp_path_factory.mktemp("bare") / "evidence"
+    arn = "arn:aws:sqs:ap-southeast-2:123456789012:orders"
+    mapping = {
+        "UUID": "u",
+        "EventSourceArn": arn,
+        "FunctionArn": arn.replace("sqs", "lambda"),
+        "BatchSize": 10,
+    }
+    for name, response in (
+        ("queues/orders", {"Attributes": {"QueueArn": arn, "ApproximateNumberOfMessages": "4200"}}),
+        ("functions/orders-mappings", {"EventSourceMappings": [mapping | {"State": "Disabled"}]}),
+    ):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / f"{name}.json").write_text(json.dumps(response))
+    return folder
+
+
 @pytest.fixture(scope="module", params=PAGES)
-def page(request, bundled, shorter):
-    return PAGES[request.param](bundled, shorter)
+def page(request, bundled, shorter, bare):
+    return PAGES[request.param](bundled, shorter, bare)
+
+
+def test_evidence_without_times_has_a_diagnosis_and_an_unknown_window(bare, watchme):
+    ended = watchme("diagnose", "backlog", bare, "--json")
+    found = json.loads(ended.stdout)
+    assert (ended.returncode, found["cause"], found["incident"]) == (
+        0, "mapping_disabled", {"start": None, "end": None}
+    )  # fmt: skip
+    known = {each["id"]: each["value"] for each in found["facts"]}
+    assert (known["waiting_now"], known["waiting_peak"]) == (4200, None)
+    page = notebook.open_backlog(case=str(bare))
+    assert page.between == message("count-unknown")
+    assert str(facts({"question": "backlog", "window": None}).window) == label("count-unknown", "en")
 
 
 @pytest.mark.slow

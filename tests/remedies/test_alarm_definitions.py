@@ -106,6 +106,9 @@ def test_the_exported_health_check_writes_the_metric_of_its_alarm(front, check):
         names = {}
         exec(code.get("ZipFile") or code["Script"], names)
         names["handler"]({}, None)
+    [policy] = resources["HealthCheckRole"]["Properties"]["Policies"]
+    allowed = {each["Action"] for each in policy["PolicyDocument"]["Statement"]}
+    assert {f"cloudwatch:{operation}" for operation in front.calls} <= allowed
     request = AlarmRequest(
         [AlarmSpec("health", "probes", ("failed checks",), "", Rule(60, 0.0, 3, 3))], [], TOPIC
     )

@@ -91,6 +91,8 @@ def test_every_queue_function_and_dlq_gets_its_alarms_once(aws, request_of, tmp_
     emails = ("ops@example.com",)
     plan = plan_alarms(aws, request_of, queues=["orders"], emails=emails)
     assert names() == []
+    # An alarm over two metrics costs as much as two alarms.
+    assert messages_in(plan.costs[0])["alarm-cost"] == {"count": 3, "usd": 0.4}
     assert [step.name for step in plan.steps[:2]] == ["create topic on-call", "subscribe ops@example.com"]
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
     assert names() == ALL

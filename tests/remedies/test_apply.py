@@ -85,6 +85,15 @@ def test_a_plan_is_applied_verified_and_applied_once(aws, queue, plan, tmp_path,
     assert aws.calls == calls + 1  # the account alone is read
 
 
+def test_a_condition_is_about_every_page(aws):
+    topic = aws.call("sns", "create_topic", Name="many")["TopicArn"]
+    for number in range(101):  # SNS lists a hundred on a page
+        queue = f"arn:aws:sqs:{aws.region}:123456789012:queue-{number}"
+        aws.call("sns", "subscribe", TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    listing = Call("sns", "list_subscriptions_by_topic", {"TopicArn": topic})
+    assert applying.read_value(Condition(listing, "length(Subscriptions)", 101), aws) == 101
+
+
 def test_a_plan_survives_its_file(plan, tmp_path):
     plan = replace(plan, remedy="settings", steps=plan.steps[:1])
     write_plan(plan, tmp_path / "plan.json")
@@ -401,12 +410,12 @@ def test_a_step_of_somebody_else_is_not_claimed(tmp_path):
 
 def test_an_undo_after_a_surprise_is_done_once_and_may_fail(tmp_path):
     wrong = step_of("B", old="7")
-    plan = small_plan(step_of("A"), wrong, undo_on_surprise=True)
-    account = account_of(A="0", B="0")
+    plan = small_plan(step_of("A"), step_of("C"), wrong, undo_on_surprise=True)
+    account = account_of(A="0", B="0", C="0")
     result, reports = applied(plan, tmp_path / "j", account)
-    assert (result.outcome, result.done, account.attributes) == ("undone", (), {"A": "0", "B": "0"})
-    # The step that failed before its call has changed nothing, so there is nothing of it to undo.
-    assert reports[1:] == [("set B", "plan-differs"), ("undo set A", "plan-step-done")]
+    assert (result.outcome, result.done, account.attributes) == ("undone", (), {"A": "0", "B": "0", "C": "0"})
+    # The step that failed before its call has changed nothing; of the others, the last is undone first.
+    assert [name for name, _ in reports[2:]] == ["set B", "undo set C", "undo set A"]
     calls = len(account.made)
     assert applied(plan, tmp_path / "j", account) == (result, [])
     assert len(account.made) == calls

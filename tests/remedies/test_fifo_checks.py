@@ -121,10 +121,13 @@ def test_messages_with_the_same_deduplication_id_are_counted():
             row("6", "[1]", queue="orders", source=None, sent_s=0),
             row("7", None, sent_s=0),
             row("8", body(2, "x"), source="other", sent_s=0),
+            # Another group, and another work of a group: other messages.
+            row("9", body(2, "x"), sent_s=1),
+            row("10", body(1, "y"), sent_s=1),
         ]
     )
     by_work = messages_of_case(case, "orders", options)
-    assert by_work == Messages({"1": 5}, without_group=2, swallowed=1, with_group_id=1, joined=1)
+    assert by_work == Messages({"1": 6, "2": 1}, without_group=2, swallowed=1, with_group_id=1, joined=1)
     # By content, the body itself is the id.
     by_content = messages_of_case(case, "orders", replace(options, is_content_based=True))
     assert (by_content.swallowed, by_content.joined) == (1, 0)
@@ -151,8 +154,12 @@ def test_a_queue_without_dlq_is_migrated(world, aws):
     world.front.event_sources.create({"EventSourceArn": ARN + "plain", "FunctionName": "orders-worker"})
     source, name, dlq = read_source(aws, "plain")
     assert (source.dlq, name, dlq) == (None, "plain.fifo", "plain-dlq.fifo")
-    steps = {step.name for step in migration_plan(aws, source, MigrationOptions(name, dlq, "id")).steps}
+    plan = migration_plan(aws, source, MigrationOptions(name, dlq, "id", ("at",)))
+    steps = {step.name for step in plan.steps}
     assert "create queue" in steps and not steps & {"create DLQ", "count DLQ"}
+    # Works of two groups at the same time are two messages.
+    said = {each.id: messages_in(each)[each.id] for each in plan.reasons}
+    assert said["fifo-send-deduplication"] == {"keys": ["id", "at"]}
 
 
 def migrated(world, aws):

@@ -124,6 +124,16 @@ def test_messages_are_compared_by_what_they_contain(world, archive, aws):
     assert world.dlq.messages.keys() == {first.id, second.id}
 
 
+def test_deletion_that_sqs_refuses_is_not_recorded_as_done(world, archive, aws):
+    kept, *_ = world.dlq.messages
+    world.refuse_deletion(kept)
+    result = purge_queue(aws, world.dlq.url, archive, "lost", reading=READING)
+    assert ("purge-in-use" in messages_in(result.sentence), kept in result.uncertain) == (True, True)
+    deleted = [each for each in read_journal(journal_of(archive.path)).entries if each["event"] == "deleted"]
+    assert {name for each in deleted for name in each["ids"]} == set(archive.messages) - {kept}
+    assert world.dlq.messages[kept].visible_s <= world.service.clock.now  # others can receive it at once
+
+
 def test_purge_is_refused_before_anything_is_deleted(world, archive, aws, tmp_path):
     def why(archive):
         result = purge_queue(aws, world.dlq.url, archive, "lost", reading=READING)
@@ -181,6 +191,9 @@ def test_command_archives_shows_the_plan_and_purges(front, moto_port, tmp_path):
     assert (done.return_value, document["outcome"]) == (0, "complete")
     assert (document["deleted"], document["uncertain"], worker.in_dlq()) == (2, 0, set())
     assert document["record"] == str(record_of(path))
+    worker.sqs.send_message(QueueUrl=worker.dlq, MessageBody="later", DelaySeconds=900)
+    partial = run("archive", "uploads-dlq", "--to", str(tmp_path / "partial.gz"), "--json")
+    assert (partial.return_value, bool(json.loads(partial.stdout)["missed"])) == (1, True)
     assert "sqs:PurgeQueue" not in run("purge", "x", "--print-policy").stdout
     assert "sqs:DeleteMessage" not in run("archive", "x", "--print-policy").stdout
     for more in ([], ["--reason", "x"], ["--archive", __file__, "--reason", " "]):

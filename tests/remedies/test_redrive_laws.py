@@ -205,6 +205,24 @@ def test_healthy_function_ends_complete(queue_server, clocked, tmp_path, names, 
     check_messages(world)
 
 
+def test_deletion_that_sqs_refuses_is_not_reported_as_done(queue_server, clocked, tmp_path):
+    world = World(queue_server, [("work",)] * 3, function={"names": "after"})
+    kept, *_ = world.planned
+    world.refuse_deletion(kept)
+    audit = redrive(world, clocked, tmp_path / "journal.jsonl")
+    states = {row.message_id: (row.state, row.in_dlq) for row in audit.rows}
+    assert audit.outcome == "stopped" and states.pop(kept) == ("processed", True), audit
+    assert {*states.values()} == {("deleted", False)}
+    check_messages(world)
+
+
+def test_limit_is_the_number_of_messages_that_a_run_sends(queue_server, clocked, tmp_path):
+    world = World(queue_server, [("work",)] * 5, function={"names": "after"})
+    for sent in (2, 4, 5):
+        redrive(world, clocked, tmp_path / "journal.jsonl", limits=replace(LIMITS, most=2))
+        assert sum(world.service.processed.values()) == sent == world.service.calls.count("SendMessage")
+
+
 def test_run_killed_at_any_moment_is_completed(queue_server, clocked, tmp_path, subtests):
     worlds = []
 

@@ -9,6 +9,7 @@ from watchme_analysis.queues.redrive_list import ListedMessage
 from watchme_analysis.remedies.redrive import RedriveTask
 from worlds.clocked_session import Plan
 from worlds.kills import restarted
+from worlds.queue_service import Refused
 
 # Operations of SQS that a run on a DLQ calls.
 QUEUE_CALLS = ("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueAttributes")
@@ -75,6 +76,17 @@ class World:
     def deleted(self):
         """Return the ids of the messages of the DLQ that the tool has deleted."""
         return {name for name, by in self.dlq.deleted.items() if by == "tool"}
+
+    def refuse_deletion(self, name):
+        """Let SQS refuse to delete a message, by its id."""
+        delete = self.service.delete
+
+        def refusing(queue, handle, by):
+            if name in handle:
+                raise Refused("ReceiptHandleIsInvalid")
+            delete(queue, handle, by)
+
+        self.service.delete = refusing
 
     # Other people and consumers.
 

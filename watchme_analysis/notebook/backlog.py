@@ -362,9 +362,10 @@ class BacklogPage(Page):
         if found.lines:
             attach(FILE, found.text)
         lines = [json.loads(line) for line in found.lines]
+        names = ("QueueUrl", "MessageBody", "MessageAttributes", *(name for line in lines for name in line))
         return Section(
             redrive_table(found, self.language, self.investigation.case.argument),
-            records(lines, tuple(dict.fromkeys(name for line in lines for name in line))),
+            records(lines, tuple(dict.fromkeys(names))),
             self._rows("queue_messages"),
         )
 

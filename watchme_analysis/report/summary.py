@@ -129,9 +129,9 @@ def action_rows(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _span(bounds: Mapping[str, Any], zone: tzinfo, language: str) -> str:
-    """Return a time span of a result as text; a dash without a start."""
+    """Return a time span of a result as text; "unknown" without a start."""
     if not bounds.get("start"):
-        return MISSING
+        return label("count-unknown", language)
     start, end = datetime.fromisoformat(bounds["start"]), bounds.get("end")
     span = TimeSpan(start, datetime.fromisoformat(end) if end else None)
     return render(message("value", value=span), language, zone)
