@@ -72,20 +72,21 @@ def test_each_run_of_a_guard_makes_one_check_and_ends(watchme, tmp_path, probed)
     url = "http://127.0.0.1:1/a'b\"c$(touch${IFS}ran)`touch${IFS}ran`;*"
     words = (url, "--evidence", tmp_path / "g", "--cooldown", "2h", "--recovery", "1s")
     (tmp_path / "notify.py").write_text(NOTIFY)
-    words += ("--restart", f"mkdir {tmp_path}/restarted")
+    restarted = tmp_path / "$HOME;restarted"  # no shell runs the command
+    words += ("--restart", f"mkdir {restarted}")
     words += ("--notify", f"{sys.executable} {tmp_path}/notify.py")
     for number in range(3):
-        assert not (tmp_path / "restarted").exists(), number
+        assert not restarted.exists(), number
         ended = watchme("guard", *words, cwd=tmp_path)
         assert ended.returncode == 0
     assert len(ended.stdout.splitlines()) == 2, ended.stdout  # evidence, and the result
     # The command that notifies has the sentence as one word, whatever characters are in it.
     told = (tmp_path / "told").read_text()
     assert url in told and one_line(told) in one_line(ended.stdout) and not (tmp_path / "ran").exists()
-    (tmp_path / "restarted").rmdir()
+    restarted.rmdir()
     for _ in range(3):
         cooling = watchme("guard", *words, cwd=tmp_path)
     assert lines_of(cooling.stdout) == [said("guard-cooling", within=Duration(7200.0))]
-    assert not (tmp_path / "restarted").exists()
+    assert not restarted.exists()
     raw = watchme("guard", *words, "--case", probed)
     assert (raw.returncode, f"{probed}" in one_line(raw.stderr)) == (2, True)

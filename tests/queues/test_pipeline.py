@@ -11,20 +11,24 @@ from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.text.render import label
 
 
-def served(hours=24, surge=(600, 660), each=12, capacity=8):
-    """A queue served first come, first served: two messages a minute, more in a surge, none lost."""
+def served(hours=24, surge=(600, 660), each=12, capacity=8, *, slowly=False):
+    """A queue served first come, first served: two messages a minute, more in a surge, none lost.
+
+    A message is deleted in the minute in which it is received, or ``slowly``: in the next one.
+    """
     world = World(hours=hours)
     for column in world.at.values():
         column[:] = 0.0
-    waiting, moments, stays = [], [], []
+    waiting, moments, stays, running = [], [], [], 0
     for minute in range(60 * hours):
         came = each if surge[0] <= minute < surge[1] else 2
         waiting += [minute] * came
         taken, waiting = waiting[:capacity], waiting[capacity:]
         stays += [minute - sent for sent in taken]
         world.at["sent"][minute] = came
-        for name in ("received", "deleted", "invocations"):
-            world.at[name][minute] = len(taken)
+        done, running = (running, len(taken)) if slowly else (len(taken), 0)
+        world.at["received"][minute] = world.at["invocations"][minute] = len(taken)
+        world.at["deleted"][minute], world.at["in_flight"][minute] = done, running
         world.at["visible"][minute] = len(waiting)
         world.at["age_s"][minute] = 60.0 * (minute - waiting[0]) if waiting else 0.0
         world.at["duration_avg_s"][minute] = world.at["duration_max_s"][minute] = 1.0
@@ -33,13 +37,14 @@ def served(hours=24, surge=(600, 660), each=12, capacity=8):
 
 
 def test_every_interval_accounts_for_its_messages():
-    world, moments, _ = served()
+    world, moments, _ = served(slowly=True)
     frame = balance(world, 3600)
     assert len(frame) == 24
     assert (frame["unexplained"] == 0).all()
-    assert frame["sent"].sum() == frame["deleted"].sum() + frame["visible"].iloc[-1]
+    left = frame["visible"] + frame["in_flight"]
+    assert (frame["in_flight"] > 0).all() and frame["sent"].sum() == frame["deleted"].sum() + left.iloc[-1]
     assert frame["visible"].tolist() == moments[59::60].tolist()
-    assert frame["stock_before"].tolist()[1:] == frame["visible"].tolist()[:-1]
+    assert frame["stock_before"].tolist()[1:] == left.tolist()[:-1]
 
 
 def test_what_was_not_collected_stays_null_in_every_interval():

@@ -66,8 +66,15 @@ def test_the_edge_tells_of_its_connections_to_nginx_by_its_handshake_else_nginx_
         {"start": at(50), "end": at(60), "ray_id": "c" * 16, "origin_handshake_ms": 0.0, "origin_status": 0},
         {"start": at(70), "end": at(70), "ray_id": "d" * 16, "cache_status": "hit"},
     )
-    used = connections_used(followed(log, edge_log))["to_nginx"].fillna("nowhere").tolist()
-    assert used == ["new", "kept", "new", "kept", "not told", "nowhere"]
+    frame = judged(followed(log, edge_log))
+    used = connections_used(frame)
+    assert used["to_nginx"].fillna("nowhere").tolist() == [
+        "new", "kept", "new", "kept", "not told", "nowhere"
+    ]  # fmt: skip
+    # A request that the edge logged went as the edge saw it.
+    frame["edge_bad"] = frame["seen_edge"]
+    found = outcome_by_connection(frame, used, [HEALTH]).set_index(["hop", "connection"])
+    assert found.loc["to_nginx", "incident_bad"].to_dict() == {"new": 1, "kept": 1, "not told": 1}
 
 
 def one_of_each():
