@@ -1,7 +1,7 @@
 """The digest of a period: figures, texts, and one delivery."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pytest
 from worlds.deliveries import DAY, NO_WAIT, Checkpoints, Killed, Received, at, diagnosis, killable, world
 
 from watchme_analysis.config import System
-from watchme_analysis.delivery.digest import Digest, digest_content
+from watchme_analysis.delivery.digest import Digest, digest_content, period_of
 from watchme_analysis.delivery.records import from_json
 from watchme_analysis.delivery.run import Run, run_system
 from watchme_analysis.delivery.state import State
@@ -31,6 +31,12 @@ def standard_alarm(name, first):
         for each in (late, first)
     )
     return {"alarm": name, "resource": "orders-dlq", **by_clock, "sliding": sliding}
+
+
+def test_a_period_ends_at_the_last_midnight_of_the_reader():
+    tokyo, now = parse_zone("Asia/Tokyo"), datetime(2025, 11, 25, 16, tzinfo=UTC)  # there it is one o'clock
+    midnights = [datetime(2025, 11, day, tzinfo=tokyo) for day in (25, 26)]
+    assert period_of(timedelta(days=1), now, tokyo) == Window(*midnights)
 
 
 def week(folder, **senders):

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -7,6 +8,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from worlds.together import together
 
+from watchme_analysis.alarms.sections import plot_alarm_times
 from watchme_analysis.backlog.sections.timeline import PANELS, plot_backlog_timeline
 from watchme_analysis.health.frames import dense_bins
 from watchme_analysis.health.incident import judge_observations
@@ -340,3 +342,16 @@ def test_a_row_without_a_name_has_a_bar_of_its_own():
     (axis,) = picture.figure.axes
     assert [tick.get_text() for tick in axis.get_yticklabels()] == ["a", "–"]
     assert [bar.get_width() for bar in axis.patches] == [2, 3]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_a_long_name_is_cut_and_leaves_room_for_its_row(drawn, language):
+    name = "ProdStackUploadsDeadLetterQueue".ljust(255, "x")  # as long as AWS allows the name of an alarm
+    plot_bars(
+        pd.DataFrame({"queue": [name], "messages": [3]}), "queue", {"messages": "messages"}, "a", language
+    )
+    plot_alarm_times([(f"{name}\n{name}", [(START, None)])], replace(SPAN, language=language))
+    for figure in drawn:
+        [shown] = figure.axes[0].get_yticklabels()
+        assert all(line[:31] == name[:31] and line[-1] == "…" for line in shown.get_text().splitlines())

@@ -181,6 +181,7 @@ def test_dead_letters_stay_where_they_are(account, tmp_path):
     first = pull_case(Aws(rate_limits=FAST), request(sample=7), tmp_path / "case")
     assert len(open_case(tmp_path / "case").table("queue_messages")) == 7
     assert not any("hidden" in note for note in first.notes)
+    assert "7 of about 25 messages of sed-queue-dlq were read." in first.notes
     sqs = boto3.client("sqs")
     url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
     state = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]

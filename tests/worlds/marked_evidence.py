@@ -34,7 +34,7 @@ def write_health(source, folder, marker, *, title=None):
 
 
 def write_backlog(folder, marker, *, title=None):
-    """Write the shorter case with the marker in the names of a queue, a function and its messages.
+    """Write the shorter case with the marker in the names of a queue, a function, its messages and an alarm.
 
     The marker may hold no slash and no colon, which no ARN's name and no file name can.
     """
@@ -43,6 +43,13 @@ def write_backlog(folder, marker, *, title=None):
         path.rename(path.with_name(path.name.replace("asr-", f"asr{marker}-"))).write_text(
             text, encoding="utf-8"
         )
+    alarm = {
+        "AlarmName": f"age {marker}", "AlarmDescription": marker, "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateAgeOfOldestMessage", "Statistic": "Maximum", "Period": 300,
+        "Dimensions": [{"Name": "QueueName", "Value": f"asr{marker}-queue"}], "EvaluationPeriods": 1,
+        "Threshold": 60.0, "ComparisonOperator": "GreaterThanThreshold",
+    }  # fmt: skip
+    (folder / "alarms.json").write_text(json.dumps({"MetricAlarms": [alarm]}), encoding="utf-8")
     _write_title(folder, title or f"night {marker}")
     return folder
 

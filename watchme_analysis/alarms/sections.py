@@ -58,12 +58,13 @@ def plot_alarm_times(
                 edgecolor=style.RED,
                 linewidth=0.3,
             )
-    axis.set_yticks(range(len(bars)), [name for name, _ in bars])
+    words = style.drawn_language(span.language)
+    labels = ["\n".join(style.row_label(line, words) for line in name.splitlines()) for name, _ in bars]
+    axis.set_yticks(range(len(bars)), labels)
     axis.set_ylim(len(bars) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
     if noticed is not None:
         axis.axvline(style.day_number(noticed), color=style.BLACK, linewidth=1.2, linestyle=(0, (1, 1)))
-    words = style.drawn_language(span.language)
     style.title(axis, label("alarms-panel" if noticed is None else "alarms-panel-noticed", words))
     first = ", ".join(f"{' / '.join(name.splitlines())} ({len(raised)} ×)" for name, raised in bars)
     return style.finish(figure, "alarms", label("alarms-alt", span.language, alarms=first))

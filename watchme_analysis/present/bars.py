@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 _BAR_IN = 0.3
 _AXIS_IN = 0.75
 _MOST_BARS = 12
-# Latin characters of a name beside its bar.
-_LONGEST = 44
 
 
 def plot_bars(  # noqa: PLR0913  a frame, its columns, and how they are drawn
@@ -61,7 +59,7 @@ def plot_bars(  # noqa: PLR0913  a frame, its columns, and how they are drawn
         )
         left = [start + size for start, size in zip(left, sizes, strict=True)]
     names = shown[by].astype("string").fillna(MISSING).tolist()
-    labels = [style.wrapped(text, _LONGEST, words, most_lines=1) for text in drawn[:_MOST_BARS] or names]
+    labels = [style.row_label(text, words) for text in drawn[:_MOST_BARS] or names]
     axis.set_yticks(range(len(shown)), labels)
     axis.set_ylim(len(shown) - 0.4, -0.6)
     axis.grid(visible=False, axis="y")
@@ -99,9 +97,7 @@ def plot_spans(
             linewidth=7,
             solid_capstyle="butt",
         )
-    axis.set_yticks(
-        range(len(shown)), [style.wrapped(text, _LONGEST, words, most_lines=1) for text, *_ in shown]
-    )
+    axis.set_yticks(range(len(shown)), [style.row_label(text, words) for text, *_ in shown])
     axis.set_ylim(len(shown) - 0.5, -0.5)
     axis.grid(visible=False, axis="y")
     style.time_axis([axis], axis_span)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
-from textwrap import fill
+from textwrap import fill, wrap
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 WIDTH_IN = 6.0
 DPI = 150
+# Latin characters of a name beside its row.
+_LABEL_CHARACTERS = 44
 # Number of characters of a line of text in the width of a figure.
 _LINE_CHARACTERS = 80
 
@@ -107,11 +109,16 @@ def _figure(height_in: float, **axes: Any) -> tuple[Figure, list[Axes]]:
 
 def wrapped(text: str, width: int, language: str, *, most_lines: int | None = None) -> str:
     """Return a label in lines of ``width`` Latin characters; those of Japanese are twice as wide."""
-    if language != "ja":
-        return fill(text, width, max_lines=most_lines, placeholder="…")
-    lines = wrapping.wrapped(text, width)
-    shown = "\n".join(lines[:most_lines])
-    return shown if most_lines is None or len(lines) <= most_lines else f"{shown}…"
+    lines = wrapping.wrapped(text, width) if language == "ja" and not text.isascii() else wrap(text, width)
+    shown = lines[:most_lines]
+    if len(shown) < len(lines):
+        shown[-1] = f"{shown[-1][: width - 1]}…"
+    return "\n".join(shown)
+
+
+def row_label(text: str, language: str) -> str:
+    """Return the name of a row as one line, cut so that it leaves room for the row."""
+    return wrapped(text, _LABEL_CHARACTERS, language, most_lines=1)
 
 
 def finish(figure: Figure, name: str, alt: str) -> FigureView:
