@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds.access_samples import requests
 
+from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.routes import compiled_routes, route_of
 from watchme_analysis.access_logs.summary import AccessSummary
 from watchme_analysis.files.arrow_arrays import array_of
@@ -60,8 +61,9 @@ def test_percentiles_are_right_within_a_bucket(seconds):
 
 
 def test_parts_add_up_to_the_whole():
-    whole, left, right = AccessSummary(), AccessSummary(), AccessSummary()
-    a, b = timed([0.1, 0.2, 9.0], upstream_addr="192.0.2.1:80"), timed([3.0, 0.05], path="/b", status=502)
+    whole, left, right = (AccessSummary(choice=RequestFilter(slower_than_s=0.01)) for _ in range(3))
+    a = timed([0.1, None, 0.2, 9.0], upstream_addr="192.0.2.1:80")
+    b = timed([None, 3.0, None, 0.05], path="/b", status=502)
     whole.add(a)
     whole.add(b)
     left.add(a)
@@ -70,6 +72,7 @@ def test_parts_add_up_to_the_whole():
 
     assert left.by_key().equals(whole.by_key())
     assert left.total() == whole.total()
+    assert left.untimed == whole.untimed == 3  # no time to compare
     assert left.slowest()["request_time_s"].to_pylist() == [9.0, 3.0, 0.2, 0.1, 0.05]
     assert left.upstreams().equals(whole.upstreams())
 
