@@ -25,7 +25,7 @@ def imported(tmp_path, lines, name="docker.log"):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("prefix", ["", "web-1  | "])
+@pytest.mark.parametrize("prefix", ["", "web-1  | ", "\x1b[36mweb-1  | \x1b[0m"])
 def test_each_line_goes_to_its_table(tmp_path, seed, prefix):
     drawn = random.Random(seed)
     kinds = [*TABLES] * 5

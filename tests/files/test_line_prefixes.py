@@ -26,6 +26,7 @@ PREFIXES = {
     "RFC 5424": '<190>1 2025-12-11T01:10:30.123Z web1 nginx 12 access [x@1 a="b"] ',
     "docker logs --timestamps": "2025-12-11T01:10:30.123456789Z ",
     "docker compose logs": "web-1  | ",
+    "docker compose logs --ansi always": "\x1b[36mweb-1  | \x1b[0m",
     "docker compose logs -t": "web-1  | 2025-12-11T01:10:30.123456789Z ",
     "docker service logs": "web.1.x5kf@node-1    | ",
     "aws logs tail --format short": "2025-12-11T01:10:30 ",

@@ -21,19 +21,22 @@ def test_a_statement_of_nginx_is_rejected_with_its_own_line(separator):
 
 
 @pytest.mark.parametrize(
-    ("prefix", "time"),
+    ("prefix", "time", "service"),
     [
-        ("api-1  | ", None),
-        ("[pod/api-5d9c/app] ", None),
-        ("2025-12-11T01:10:30.471000001Z ", "2025-12-11T01:10:30.471000001Z"),
-        ("api-1  | 2025-12-11T01:10:30.471000001Z ", "2025-12-11T01:10:30.471000001Z"),
-        ("2025-12-11T01:10:30.4Z stdout F ", "2025-12-11T01:10:30.4Z"),
+        ("api-1  | ", None, "api"),
+        ("\x1b[36mapi-1  | \x1b[0m", None, "api"),
+        ("web.1.x5kf@node-1    | ", None, "web"),
+        ("[pod/api-5d9c/app] ", None, None),
+        ("2025-12-11T01:10:30.471000001Z ", "2025-12-11T01:10:30.471000001Z", None),
+        ("api-1  | 2025-12-11T01:10:30.471000001Z ", "2025-12-11T01:10:30.471000001Z", "api"),
+        ("2025-12-11T01:10:30.4Z stdout F ", "2025-12-11T01:10:30.4Z", None),
     ],
 )
-def test_prefixes_of_container_runtimes_are_removed_from_application_logs(tmp_path, prefix, time):
+def test_prefixes_of_container_runtimes_are_removed_from_application_logs(tmp_path, prefix, time, service):
     line = "INFO:     Shutting down"
-    assert container_prefix(prefix + line) == (len(prefix), time)
+    assert container_prefix(prefix + line) == (len(prefix), time, service)
     (tmp_path / "app.log").write_text(f"{prefix}{line}\n")
     frame, _ = read_app_log(RawFile(tmp_path, "app.log", UTC))
     assert frame["message"].tolist() == ["Shutting down"]
     assert frame["time"].notna().tolist() == [time is not None]
+    assert frame["service"].tolist() == [service or ""]

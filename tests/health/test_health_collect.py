@@ -154,7 +154,8 @@ def test_the_edge_is_queried_for_its_log_and_rules_in_the_shape_that_the_import_
         "curl",
         f"case \"$*\" in *logs/received*) echo '{json.dumps(record)}';; *) echo '{json.dumps(rules)}';; esac",
     )  # fmt: skip
-    log = collect("edge-requests", start="2025-12-11T01:00:00Z", end="2025-12-11T02:00:00Z")
+    log = collect("edge-requests", first_time="2025-12-11T01:00:00Z", last_time="2025-12-11T02:00:00Z")
+    assert "?start=2025-12-11T01:00:00Z&end=2025-12-11T02:00:00Z&" in log
     for command in (log, collect("edge-configuration")):
         assert shell(command, home, folder).wait() == 0
     made = import_folder(folder, folder.parent / "case").case

@@ -48,6 +48,14 @@ def test_a_line_names_its_causes_and_excludes_its_layers(tmp_path, message_id, c
     assert evidence["rows"] == len(case.sql(evidence["sql"])) >= 1
 
 
+def test_failed_requests_in_a_log_of_the_application_speak(tmp_path):
+    """The application's own log names no upstream."""
+    failed = 'INFO:     192.0.2.7:51022 - "GET /health HTTP/1.1" 504 Gateway Timeout'
+    _, found = diagnosed(tmp_path, [failed] * 3, "app.log")
+    (shown,) = {item["signal"] for cause in found["ranking"] for item in cause["evidence"]}
+    assert shown == "nginx-status-504"
+
+
 def test_an_error_line_accuses_nobody_where_callers_were_well(tmp_path):
     folder = tmp_path / "evidence"
     shutil.copytree(DATA / "health-healthy", folder)

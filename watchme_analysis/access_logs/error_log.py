@@ -152,9 +152,9 @@ def looks_like(raw: RawFile) -> bool:
     return any(_LINE.match(decoded(_written(line, prefixed=prefixed))) for line in lines)
 
 
-def _is_prefixed(first: Iterable[bytes]) -> bool:
-    """Return whether most of the first lines have a prefix of a container runtime or syslog."""
-    lines = [unpadded(line) for line in first]
+def _is_prefixed(written: Iterable[bytes]) -> bool:
+    """Return whether most of the first lines with text have a prefix of a container runtime or syslog."""
+    lines = list(islice((line for line in map(unpadded, written) if line.strip()), _FIRST_LINES))
     return 2 * sum(prefix_size(line) > 0 for line in lines) > len(lines)
 
 
@@ -189,7 +189,7 @@ def read_error_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
             )
         )
     records: list[tuple[int, list[bytes]]] = []
-    prefixed = _is_prefixed(islice(each_line(raw.content.data), _FIRST_LINES))
+    prefixed = _is_prefixed(each_line(raw.content.data))
     for at, written in account.lines_of(raw.content.data):
         line = _written(written, prefixed=prefixed)
         if not line.strip(b" \t\0"):

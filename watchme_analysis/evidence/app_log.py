@@ -112,7 +112,7 @@ def looks_like_uvicorn(raw: RawFile) -> bool:
     lines = (line for line in split_lines(raw.head()) if line.strip())
     for line in islice(lines, _SAMPLE_LINES):
         text = _ANSI.sub("", decoded(unpadded(line)))
-        rest = text[container_prefix(text)[0] :]
+        rest = text[container_prefix(text).size :]
         record = _stock_record(rest)
         if record is not None and (_ACCESS.match(record.message) or _LIFECYCLE.match(record.message)):
             return True
@@ -207,14 +207,16 @@ def _continues(text: str, record: _Record, under_way: bool) -> bool:
 
 def _record(text: str, raw: RawFile) -> tuple[bool, _Record]:
     """Return whether a line begins a record or may continue one, and the record without prefixes."""
-    size, prefix_time = container_prefix(text)
-    rest = text[size:]
+    prefix = container_prefix(text)
+    rest = text[prefix.size :]
     record = _json_record(rest, raw) or _stock_record(rest) or _timed_record(rest, raw)
     if record is None and (access := _ACCESS.match(rest)):
         record = _Record({"time": microseconds(access["time"] or access["start"], raw.zone)}, rest)
     begins, record = record is not None, record or _Record({}, rest)
-    if record.fields.get("time") is None and prefix_time is not None:
-        record.fields["time"] = microseconds(prefix_time, raw.zone)
+    if record.fields.get("time") is None and prefix.time is not None:
+        record.fields["time"] = microseconds(prefix.time, raw.zone)
+    if prefix.service is not None:
+        record.fields["service"] = prefix.service
     return begins, record
 
 

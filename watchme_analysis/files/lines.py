@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.config import load_config
 from watchme_analysis.files.limit_notes import limit_reached
@@ -85,8 +85,12 @@ def decoded(data: bytes) -> str:
     return data.decode("utf-8", errors="backslashreplace")
 
 
-# Before every line: `docker compose logs`, `docker service logs`, and `kubectl logs --prefix`.
-_CONTAINER = rb"(?:[\w.@-]+ +\| )?(?:\[pod/\S+\] )?"
+# Before every line: `docker compose logs`, also with its colours, `docker service logs`, and
+# `kubectl logs --prefix`.
+_COLOUR = rb"(?:\x1b\[[0-9;]*m)*"
+_CONTAINER = (
+    rb"(?:" + _COLOUR + rb"(?P<container>[\w.@-]+) +\|" + _COLOUR + rb" " + _COLOUR + rb")?(?:\[pod/\S+\] )?"
+)
 _ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _BSD = rb"[A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d"
 # Python programs begin their lines with a level, which is no name of a program.
@@ -107,6 +111,8 @@ _PREFIX = re.compile(
     rb")?"
 )
 _PREFIX_TIME = re.compile(_ISO)
+# After the name of a service: the number that Compose gives a container, or Swarm's number, task and node.
+_REPLICA = re.compile(r"[-_]\d+$|\.\d+\..*$")
 # An application writes times of its own, so only others' times belong to the prefix: a container runtime's,
 # with nine digits or before the name of a stream, and syslog's and journalctl's, before host and program.
 _CONTAINER_PREFIX = re.compile(
@@ -128,13 +134,25 @@ _CONTAINER_PREFIX = re.compile(
 )
 
 
-def container_prefix(line: str) -> tuple[int, str | None]:
-    """Return the size in characters of the prefix of a container runtime or of syslog, and its time.
+class ContainerPrefix(NamedTuple):
+    """The prefix of a container runtime or of syslog: size in characters, time, and service.
 
-    The time is None without one, or without its year.
+    The time is None without one, or without its year; the service is that of Compose or Swarm.
     """
+
+    size: int
+    time: str | None
+    service: str | None
+
+
+def container_prefix(line: str) -> ContainerPrefix:
+    """Return the prefix of a line; its size is 0 without one."""
     found = _CONTAINER_PREFIX.match(line)
-    return (found.end(), found["time"] or found["iso"]) if found else (0, None)
+    if found is None:
+        return ContainerPrefix(0, None, None)
+    name = found["container"]
+    service = _REPLICA.sub("", name) if name else None
+    return ContainerPrefix(found.end(), found["time"] or found["iso"], service)
 
 
 def prefix_size(line: bytes) -> int:

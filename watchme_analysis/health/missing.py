@@ -198,7 +198,7 @@ def _hour_of_incident(context: HealthContext) -> dict[str, str]:
     """Return start and end of the incident, else of the window, in UTC: an hour at most."""
     span = context.incident or context.inv.window or context.inv.case.window
     if span is None:
-        return {"start": "START", "end": "END"}
+        return {"first_time": "START", "last_time": "END"}
     first = span.start.astimezone(UTC).replace(second=0, microsecond=0)
     last = min((span.end or first + _MOST_EDGE_LOG) + timedelta(minutes=1), first + _MOST_EDGE_LOG)
-    return {"start": f"{first:%Y-%m-%dT%H:%M:%SZ}", "end": f"{last:%Y-%m-%dT%H:%M:%SZ}"}
+    return {"first_time": f"{first:%Y-%m-%dT%H:%M:%SZ}", "last_time": f"{last:%Y-%m-%dT%H:%M:%SZ}"}

@@ -42,7 +42,8 @@ def _is_over(context: HealthContext, rows: pd.DataFrame) -> bool:
     later = context.outer[context.outer["start"] > rows["time"].max()]
     if context.incident is None and "path" in rows and rows["path"].notna().all():
         log = context.table("access_log")
-        named = rows["upstream" if "upstream" in rows else "upstream_addr"].astype("string")
+        # An application's own log names no upstream.
+        named = rows.reindex(columns=["upstream", "upstream_addr"]).astype("string").bfill(axis=1).iloc[:, 0]
         upstreams = named.str.extract(r"^(?:\w+://)?([^/]+)")[0].dropna()
         served = log.loc[log["upstream_addr"].isin(upstreams), "path"]
         routes = {*route_templates(rows["path"]), *route_templates(served)}
