@@ -27,17 +27,14 @@ def bare(tmp_path_factory):
     """What the AWS CLI returns of a queue that nobody polls: the state of now, without a time."""
     folder = tmp_path_factory.mktemp("bare") / "evidence"
     arn = "arn:aws:sqs:ap-southeast-2:123456789012:orders"
-    mapping = {
-        "UUID": "u",
-        "EventSourceArn": arn,
-        "FunctionArn": arn.replace("sqs", "lambda"),
-        "BatchSize": 10,
-    }
+    function = "arn:aws:lambda:ap-southeast-2:123456789012:function:orders-worker"
+    mapping = {"UUID": "u", "EventSourceArn": arn, "FunctionArn": function, "State": "Disabled"}
     for name, response in (
+        ("queues/orders-messages", {"Messages": [{"MessageId": "1", "Body": "{}"}]}),
         ("queues/orders", {"Attributes": {"QueueArn": arn, "ApproximateNumberOfMessages": "4200"}}),
-        ("functions/orders-mappings", {"EventSourceMappings": [mapping | {"State": "Disabled"}]}),
+        ("functions/orders-mappings", {"EventSourceMappings": [mapping]}),
     ):
-        (folder / name).parent.mkdir(parents=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.json").write_text(json.dumps(response))
     return folder
 
@@ -56,6 +53,7 @@ def test_evidence_without_times_has_a_diagnosis_and_an_unknown_window(bare, watc
     known = {each["id"]: each["value"] for each in found["facts"]}
     assert (known["waiting_now"], known["waiting_peak"]) == (4200, None)
     page = notebook.open_backlog(case=str(bare))
+    assert page.sql(page.redrive.sql)["message_id"].tolist() == ["1"]
     assert page.between == message("count-unknown")
     assert str(facts({"question": "backlog", "window": None}).window) == label("count-unknown", "en")
 
