@@ -119,12 +119,15 @@ def test_points_that_are_no_longer_kept_are_not_missing(front):
 @pytest.mark.parametrize(
     ("status", "incomplete"), [("Complete", []), ("PartialData", ["metrics-incomplete"])]
 )
-def test_a_series_that_cloudwatch_calls_partial_is_incomplete(status, incomplete):
-    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
+def test_a_series_that_cloudwatch_calls_partial_is_incomplete_and_asked_again(tmp_path, status, incomplete):
+    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=1)
     times = [start, start + timedelta(minutes=1)]
     series = {"Id": "m0", "Label": "", "Timestamps": times, "Values": [1.0, 2.0], "StatusCode": status}
-    aws = ScriptedAws(get_metric_data=[[{"MetricDataResults": [series], "Messages": []}]])
-    frame, how = get_metrics(aws, [Metric(*SENT, "Sum")], Window(start, start + timedelta(minutes=2)))
+    aws = ScriptedAws(get_metric_data=[[{"MetricDataResults": [series], "Messages": []}]] * 2)
+    window, cache = Window(start, start + timedelta(minutes=2)), ResponseCache(tmp_path, "here")
+    for _ in range(2):
+        frame, how = get_metrics(aws, [Metric(*SENT, "Sum")], window, cache=cache)
+    assert len(aws.calls) == 1 + len(incomplete)
     assert frame.value.tolist() == [1.0, 2.0]
     assert [message_of(note).id for note in how.notes] == incomplete
     assert how.truncated == bool(incomplete)
