@@ -42,6 +42,14 @@ def read(folder, text, name="app.log"):
             {"level": "ERROR", "logger": "service", "message": "no\nT", "kind": "error"},
         ),
         (
+            '{"time":"2025-12-11T01:10:30.471Z","level":"debug","error":"no route","message":"502","code":7}',
+            {"level": "DEBUG", "message": "502: no route", "extra": '{"code": 7}'},
+        ),
+        (
+            '{"time":"2025-12-11T01:10:30.471Z","err":{"message":"no route","code":7},"msg":"it failed"}',
+            {"message": "it failed: no route", "extra": '{"err": {"code": 7, "message": "no route"}}'},
+        ),
+        (
             '{"log":"INFO:     Application startup complete.\\n","stream":"stderr","time":"2025-12-11T01:10:30.471000001Z"}',
             {"level": "INFO", "kind": "lifecycle", "message": "Application startup complete."},
         ),

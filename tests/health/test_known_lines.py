@@ -56,6 +56,47 @@ def test_failed_requests_in_a_log_of_the_application_speak(tmp_path):
     assert shown == "nginx-status-504"
 
 
+def test_a_line_of_an_incident_counts_after_its_end(tmp_path):
+    """A proxy's own log says why it responded with 502, and later responses take nothing of it back."""
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    request = '192.0.2.7 - - [04/Mar/2026:05:{:02d}:{:02d} +0000] "GET /health HTTP/1.1" {} 12 "-" "curl/8"'
+    (folder / "access.log").write_text(
+        "\n".join(
+            request.format(*divmod(second, 60), 502 if 100 <= second < 160 else 200) for second in range(300)
+        )
+    )
+    refused = '{{"level":"debug","error":"dial tcp 192.0.2.18:8000: connect: connection refused",' \
+        '"time":"2026-03-04T05:{:02d}:{:02d}Z","message":"502 Bad Gateway"}}'  # fmt: skip
+    (folder / "proxy.log").write_text(
+        "\n".join(refused.format(*divmod(second, 60)) for second in range(100, 160))
+    )
+    found = diagnose("health", import_folder(folder, tmp_path / "case").case)
+    assert found.incident_end is not None
+    assert "go-dial-refused" in {item.signal for item in found.ranking[0].finding.evidence}
+
+
+def test_a_line_is_over_where_the_routes_that_failed_with_it_fare_well(tmp_path):
+    """A log of combined lines names no upstream; routes that failed together have the same one."""
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    request = '192.0.2.{} - - [04/Mar/2026:05:{:02d}:{:02d} +0000] "GET {} HTTP/1.1" {} 12 "-" "curl/8"'
+    lines = []
+    for second in range(240):
+        failed = second == 60
+        routes = ["/job"] if second > 60 else ["/job", "/health"]
+        status = 502 if failed else 200
+        lines += [request.format(second % 9, *divmod(second, 60), route, status) for route in routes]
+    (folder / "access.log").write_text("\n".join(lines))
+    (folder / "error.log").write_text(
+        SAMPLES["nginx-refused"].sample.replace("05:06:07", "05:01:00").replace("/api", "/health") + "\n"
+    )
+    found = diagnose("health", import_folder(folder, tmp_path / "case").case)
+    shown = {item.signal for ranked in found.ranking for item in ranked.finding.evidence}
+    assert "arrivals_stopped" in shown
+    assert "nginx-refused" not in shown
+
+
 def test_an_error_line_accuses_nobody_where_callers_were_well(tmp_path):
     folder = tmp_path / "evidence"
     shutil.copytree(DATA / "health-healthy", folder)

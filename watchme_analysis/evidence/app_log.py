@@ -79,6 +79,8 @@ _JSON_KEYS = {
     "logger": ("logger", "name", "logger_name", "log.logger"),
     "message": ("message", "msg", "event", "log"),
     "pid": ("pid", "process", "process_id"),
+    # zap, zerolog and logrus write the error beside the message, pino as an object.
+    "error": ("error", "err", "error.message"),
     "trace": ("exc_info", "exception", "traceback", "stack_trace", "error.stack_trace", "stack"),
 }
 _SAMPLE_LINES = 200
@@ -240,7 +242,11 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
     message, further = text, {}
     if isinstance(found["message"], str):
         message = found["message"]
-        further = {key: one for key, one in value.items() if key not in keys.values()}
+        error = found["error"].get("message") if isinstance(found["error"], dict) else found["error"]
+        if isinstance(error, str) and error not in message:
+            message = f"{message}: {error}" if message else error
+        stated = {key for key in keys.values() if key != keys["error"] or isinstance(value.get(key), str)}
+        further = {key: one for key, one in value.items() if key not in stated}
     if isinstance(found["trace"], str):
         message += "\n" + found["trace"].rstrip("\n")
     level = found["level"]

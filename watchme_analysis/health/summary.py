@@ -137,7 +137,7 @@ def known_layer(layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
     shown = next((layer.sentence for layer in remaining if layer.sentence), None)
     if stopped is not None and shown == stopped:
         shown = message("health-arrivals-held")
-    number = Choice("one" if len(remaining) == 1 else "several")
+    number = Choice(("none", "one", "several")[len(remaining)])
     return sentences(message("health-layers-left", number=number, layers=names), shown)
 
 

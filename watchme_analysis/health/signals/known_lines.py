@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import service_name
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines
+from watchme_analysis.health.signals.nginx import LOG_RESOLUTION_S
 from watchme_analysis.health.thresholds import MANY
 from watchme_analysis.inference.known_lines import GROUP, Written, statement, weighed_messages, written
 from watchme_analysis.inference.signals import Observation, detects
@@ -16,6 +18,9 @@ from watchme_analysis.requests.observations import FATE_OF_LINE
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Nginx writes times in whole seconds.
+LOG_RESOLUTION = timedelta(seconds=LOG_RESOLUTION_S)
 
 # Kinds of lines of Nginx's error log that are weighed as the fates of their requests. A full listen queue is
 # weighed there as a connection that timed out, which says less.
@@ -36,17 +41,24 @@ def known_lines(context: HealthContext) -> list[Observation]:
 def _is_over(context: HealthContext, rows: pd.DataFrame) -> bool:
     """Return True when many callers fared well after some lines: what these say holds no more.
 
-    Without an incident, only callers of the same endpoints and of the same upstream count: those of another
-    service may fare well at any time.
+    Lines of an incident hold for it, also when it has ended. Without one, only callers of the same endpoints
+    and of the same upstream count: those of another service may fare well at any time.
     """
+    if context.incident is not None:
+        return False
     later = context.outer[context.outer["start"] > rows["time"].max()]
-    if context.incident is None and "path" in rows and rows["path"].notna().all():
+    if "path" in rows and rows["path"].notna().all():
         log = context.table("access_log")
         # An application's own log names no upstream.
         named = rows.reindex(columns=["upstream", "upstream_addr"]).astype("string").bfill(axis=1).iloc[:, 0]
         upstreams = named.str.extract(r"^(?:\w+://)?([^/]+)")[0].dropna()
         served = log.loc[log["upstream_addr"].isin(upstreams), "path"]
         routes = {*route_templates(rows["path"]), *route_templates(served)}
+        # A log without upstreams shows by common failures which routes have the same one.
+        if log["upstream_addr"].isna().all():
+            first, last = rows["time"].min() - LOG_RESOLUTION, rows["time"].max() + LOG_RESOLUTION
+            failed = context.outer["bad"] & context.outer["start"].between(first, last)
+            routes |= set(context.outer.loc[failed, "route"])
         later = later[later["route"].isin(routes)]
     return int((~later["bad"]).sum()) >= MANY
 

@@ -45,6 +45,7 @@ health-arrived = Of { $total } requests and probes that are recorded, { $bad } w
 health-callers-stopped = { $callers } callers of { $path } stopped at the same time.
 health-layer-named = The fault lies in { $layer } ({ $probability }).
 health-layers-left = { $number ->
+    [none] The evidence excludes every layer, so it contains more than one fault or contradicts itself.
     [one] The fault lies here: { $layers }. The other layers are excluded.
    *[several] The fault lies in one of these layers: { $layers }. The other layers are excluded.
   }

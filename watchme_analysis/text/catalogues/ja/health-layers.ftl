@@ -45,6 +45,7 @@ health-arrived = 記録されているリクエストとプローブ { $total } 
 health-callers-stopped = { $path } の呼び出し元 { $callers } 件が同時に止まりました。
 health-layer-named = 障害は { $layer } にあります ({ $probability })。
 health-layers-left = { $number ->
+    [none] 証拠はすべての層を除外しています。複数の障害があるか、証拠が互いに矛盾しています。
     [one] 障害は { $layers } の層にあります。それ以外の層は除外されます。
    *[several] 障害は次のいずれかの層にあります: { $layers }。それ以外の層は除外されます。
   }
