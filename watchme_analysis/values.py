@@ -154,14 +154,16 @@ def number(value: object) -> float | None:
     return found
 
 
-_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
-_DURATION = re.compile(r"(?P<count>\d{1,18}(?:\.\d{1,18})?) ?(?P<unit>ns|us|µs|ms|s)")
+_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_PART = re.compile(r"(\d{1,18}(?:\.\d{1,18})?) ?(ns|us|µs|ms|s|m|h)")
+_DURATION = re.compile(f"(?:{_DURATION_PART.pattern})+")
 
 
 def duration_s(value: object) -> float | None:
-    """Return the seconds of a text with a unit, such as ``0.004s`` or ``12 ms``; None for other values."""
-    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    return None if found is None else float(found["count"]) * _UNITS_S[found["unit"]]
+    """Return the seconds of a text with units, such as ``0.004s``, ``12 ms`` or Go's ``1m5s``; else None."""
+    if not isinstance(value, str) or not _DURATION.fullmatch(text := value.strip()):
+        return None
+    return sum(float(count) * _UNITS_S[unit] for count, unit in _DURATION_PART.findall(text))
 
 
 def span_ms(start: int, end: int, estimate_ms: float | None) -> float | None:

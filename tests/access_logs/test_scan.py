@@ -74,7 +74,12 @@ def test_encoding_of_a_stream_is_noted_unless_it_is_utf8(monkeypatch, encoding, 
 
 @pytest.mark.parametrize(
     ("lines", "said", "truncated"),
-    [(40, set(), False), (41, {"note-log-grew"}, False), (39, {"note-log-shrank"}, True)],
+    [
+        (40, set(), False),
+        (41, {"note-log-grew"}, False),
+        (39, {"note-log-shrank"}, True),
+        (0, {"note-log-shrank"}, True),
+    ],
 )
 def test_a_log_that_changes_while_it_is_read_says_so(tmp_path, lines, said, truncated):
     log = tmp_path / "access.log"

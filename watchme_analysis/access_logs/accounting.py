@@ -91,7 +91,9 @@ def note_file_change(one: Input, account: LineAccounting) -> None:
     if one.path is None or one.size is None:
         return
     try:
-        here = now_at(one.path, one.begin)
+        # logrotate's copytruncate empties the file itself, which then has another beginning.
+        is_same = one.path.exists() and one.path.stat().st_ino == one.inode
+        here = one.path if is_same else now_at(one.path, one.begin)
         size = here.stat().st_size
     except FileNotFoundError:
         account.notes.append(note("note-log-moved"))

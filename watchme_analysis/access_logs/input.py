@@ -42,6 +42,7 @@ class Input:
     - ``size``: stored size in bytes; None for an input that can be read only once.
     - ``open_anywhere``: opens it for random access, None if that is not possible.
     - ``begin``: first bytes of the file, which identify it after a rotation.
+    - ``inode``: inode number of the file, which stays when a log is emptied.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Input:
     size: int | None = None
     open_anywhere: Callable[[], BinaryIO] | None = None
     begin: bytes = b""
+    inode: int | None = None
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the decompressed bytes in pieces.
@@ -149,7 +151,8 @@ def input_of(path: Path) -> Input:
         return Input(name, _opener(path))
     begin = _beginning(path)
     opener = _opener(path, begin)
-    return Input(name, opener, path, path.stat().st_size, opener, begin)
+    found = path.stat()
+    return Input(name, opener, path, found.st_size, opener, begin, found.st_ino)
 
 
 def _opener(path: Path, begin: bytes = b"") -> Callable[[], BinaryIO]:

@@ -3,7 +3,7 @@ r"""Known formats of access logs as data.
 Each file in ``formats/known/*.toml`` holds the formats of one program::
 
     [[format]]
-    name = "HAProxy"                        # in notes, and a value of --format
+    name = "HAProxy"                        # in notes; a value of --format if read in columns
     source = "https://docs.haproxy.org/..." # where its documentation or source code states the format
     pattern = ['(?P<remote_addr>\S+):\d+ \[(?P<start>%{CLF_TIME})\] ', '...']
 
