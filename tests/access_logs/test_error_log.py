@@ -159,12 +159,13 @@ def test_every_line_is_a_record_joined_blank_or_rejected(tmp_path):
         "",
         "2025/12/11 10:10:30 [cut",
         '192.0.2.7 - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 5 "-" "-"',
+        '192.0.2.7 - [192.0.2.7] - - [11/Dec/2025:10:10:30 +0900] "GET / HTTP/1.1" 200 5 "-" "-"',
         "2025/13/11 10:10:30 [error] 31#32: no month",
         "below it",
         "2025/12/11 10:10:31 [notice] 31#32: second",
     ]
     frame, found = read_error_log(laid(tmp_path, "\n".join(lines) + "\n", "error-web.log"))
-    assert frame["line"].tolist() == [2, 9]
+    assert frame["line"].tolist() == [2, 10]
     assert frame["message"].tolist() == ["first\na further line", "second"]
     assert frame["service"].tolist() == ["web"] * 2
     assert [*map(pd.isna, frame["connection"])] == [False, True]
@@ -172,10 +173,11 @@ def test_every_line_is_a_record_joined_blank_or_rejected(tmp_path):
         (1, ["reject-error-head"], lines[0]),
         (5, ["reject-error-like"], lines[4]),
         (6, ["reject-other-program"], lines[5]),
-        (7, ["reject-invalid-time"], lines[6]),
+        (7, ["reject-other-program"], lines[6]),
         (8, ["reject-invalid-time"], lines[7]),
+        (9, ["reject-invalid-time"], lines[8]),
     ]
-    assert (found.lines, found.blank_lines, found.joined_lines, found.rows) == (9, 1, 1, 2)
+    assert (found.lines, found.blank_lines, found.joined_lines, found.rows) == (10, 1, 1, 2)
 
 
 def test_a_zone_is_that_of_the_access_logs_beside_if_they_agree(tmp_path):

@@ -141,6 +141,15 @@ def test_prefixes_of_syslog_and_containers_are_no_part_of_a_message(tmp_path, li
     assert frame["time"].iloc[0] is time or frame["time"].iloc[0] == time
 
 
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [("worker.log", "worker"), ("app-worker.log", "worker"), ("nginx-error.log", ""), ("production.log", "")],
+)
+def test_file_named_after_its_lines_names_no_service(tmp_path, name, service):
+    rows, _ = read(tmp_path, "2026-03-04 05:06:07 ERROR no connection\n", name)
+    assert list(rows["service"]) == [service]
+
+
 def test_of_other_text_only_lines_of_known_programs_are_rows(tmp_path):
     text = (
         "what we saw:\nDec 11 01:10:30 host kernel: Out of memory: Killed process 8 (x)\n  total-vm:1kB\n\n"

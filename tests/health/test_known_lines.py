@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.case.importer import import_folder
+from watchme_analysis.health.detectors import SIGNALS, health_causes
+from watchme_analysis.inference.known_lines import weighed_messages
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.inference.weighing import weigh
 from watchme_analysis.log_messages.known_messages import known_messages
 from watchme_analysis.services.diagnose import diagnose
+from watchme_analysis.services.explain import explain
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 SAMPLES = {known.id: known for known in known_messages()}
@@ -95,6 +100,29 @@ def test_a_line_is_over_where_the_routes_that_failed_with_it_fare_well(tmp_path)
     shown = {item.signal for ranked in found.ranking for item in ranked.finding.evidence}
     assert "arrivals_stopped" in shown
     assert "nginx-refused" not in shown
+
+
+@pytest.mark.parametrize("message_id", weighed_messages("health"))
+def test_causes_of_a_line_rank_as_its_entry_names_them(message_id):
+    """The entry states what is likely once the line is there, so that no prior changes the order."""
+    found = weigh(health_causes(), [Observation(message_id, "", "app_log", 1)], SIGNALS)
+    chance = {entry.finding.cause: entry.probability for entry in found.ranking}
+    named = [chance[cause] for cause in SAMPLES[message_id].causes]
+    # Two causes of one layer share their pairs, which moves either by a little.
+    assert named == pytest.approx(sorted(named, reverse=True), rel=0.05)
+    assert named[-1] > max(chance[cause] for cause in chance.keys() - {*SAMPLES[message_id].causes})
+
+
+@pytest.mark.parametrize(
+    "message_id", ["nginx-could-not-resolve", "proxy-dial-timeout", "rails-connection-pool"]
+)
+def test_open_cause_is_decided_by_commands_of_its_line(tmp_path, message_id):
+    sample = SAMPLES[message_id].sample
+    _, found = diagnosed(tmp_path, [sample], "error.log")
+    (kind,) = explain(sample).kinds
+    assert len(kind.commands) == 2
+    step = next(step["text"] for step in found["now"] if step["kind"] == "test")
+    assert all(f"`{command}`" in step for command in kind.commands)
 
 
 def test_an_error_line_accuses_nobody_where_callers_were_well(tmp_path):

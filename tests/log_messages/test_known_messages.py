@@ -34,6 +34,13 @@ def test_each_text_is_found_within_a_line():
             assert length >= sum(map(len, pattern.literals)), (known.id, pattern)
 
 
+def test_colons_of_an_ipv6_host_end_no_value():
+    line = "http: proxy error: dial tcp [2001:db8::8]:8000: connect: connection refused"
+    found = known_message(line)
+    assert found is not None
+    assert found[1] == {"host": "[2001:db8::8]", "port": "8000"}
+
+
 def test_causes_and_layers_belong_to_one_question():
     for known in MESSAGES:
         stated = {*known.causes}

@@ -109,7 +109,7 @@ _KINDS = tuple(
 _BEFORE_HEADER = re.compile(r"while (?:connecting|SSL handshaking|reading response header|sending request)")
 # A container often writes access and application lines to the same file; no message of Nginx goes on so.
 _OTHER_RECORD = re.compile(
-    rb"(?:[\w.@-]+ +\| )?(?:\{\"|\S+ - [^\[]{1,200} \[\d\d/[A-Z][a-z][a-z]/\d{4}:"
+    rb"(?:[\w.@-]+ +\| )?(?:\{\"|\S+ - .{1,200}? \[\d\d/[A-Z][a-z][a-z]/\d{4}:"
     rb"|[\[(]?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL): )"
 )
 _FIRST_LINES = 50

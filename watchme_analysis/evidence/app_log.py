@@ -89,6 +89,12 @@ _REMEMBERED = 1 << 10
 _TEXT_BYTES = 4096
 # Names of logs that need not be named like their service.
 _NAMES = ("app.log*", "app[-_]*.log*", "uvicorn.log*", "uvicorn[-_]*.log*")
+# Words by which programs and people name a log after what it holds, and not after the service that wrote it.
+_NO_SERVICE = re.compile(
+    r"(?:^|[-_.])(?:access|audit|console|debug|describe|development|err|errors?|events|journal|kern|logs?"
+    r"|messages|out|output|paste|production|staging|stderr|stdout|syslog|test|trace)(?:$|[-_.])",
+    re.IGNORECASE,
+)
 # Names of files with pasted lines; prose, code and data have endings of their own.
 _ROTATED = re.compile(r"[.-][\d.-]+$")
 _TEXT_ENDINGS = {"", ".log", ".txt", ".out", ".err"}
@@ -163,8 +169,8 @@ def _read(raw: RawFile, source: str, is_record: Callable[[str], bool]) -> tuple[
     """Return the records of a file; a line that begins none is one if the function says so."""
     account = TextAccounting(raw, source, "app_log")
     # A file that is recognised by its content is usually named like its service.
-    named = name_fits(raw.name, _NAMES)
-    service = raw.service("app") or raw.service("uvicorn") or ("" if named else Path(raw.name).stem)
+    stem = "" if name_fits(raw.name, _NAMES) else Path(raw.name).stem
+    service = raw.service("app") or raw.service("uvicorn") or ("" if _NO_SERVICE.search(stem) else stem)
 
     def add(at: int, record: _Record, further: list[str]) -> None:
         message = "\n".join([record.message, *further])

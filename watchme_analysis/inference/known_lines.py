@@ -17,7 +17,17 @@ from watchme_analysis.inference.findings import Evidence, Ranked
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.log_messages.known_messages import KnownMessage, known_message, known_messages
 from watchme_analysis.redact import shortened
-from watchme_analysis.text.message import Message, Quotation, Text, in_each_language, message, value_of
+from watchme_analysis.text.message import (
+    Code,
+    Message,
+    Phrases,
+    Quotation,
+    Text,
+    Value,
+    in_each_language,
+    message,
+    value_of,
+)
 from watchme_analysis.text.render import filled
 
 if TYPE_CHECKING:
@@ -29,8 +39,11 @@ MOST_TEXTS = 20_000
 MOST_QUOTED = 120
 # Group of these signals: of several lines, the strongest counts in full.
 GROUP = "known lines"
+# Fact of an observation that holds commands.
+COMMANDS = "commands"
 # Grades of the causes of a message, in their order; further ones have the last. A line that has two likely
-# causes does not tell them apart.
+# causes does not tell them apart. Its order is that of the likelihood once the line is there, so that what is
+# usual in general does not move a cause before another one that its entry names first.
 _BY_ORDER = ("strong", "strong", "fair")
 # Causes of a backlog by those of the same line in front of an endpoint: a consumer fails as any caller does.
 _OF_CONSUMERS = {("dependency_slow",): ("downstream_down", "downstream_slow")}
@@ -68,10 +81,17 @@ def grades_of(cause: Cause) -> dict[str, float]:
         if cause.complement:
             found[known.id] = -GRADES["strong"]
         elif cause.cause in known.causes:
-            found[known.id] = GRADES[_BY_ORDER[min(known.causes.index(cause.cause), len(_BY_ORDER) - 1)]]
+            at = known.causes.index(cause.cause)
+            least = min(_priors(cause.question)[name] for name in known.causes[: at + 1])
+            found[known.id] = GRADES[_BY_ORDER[min(at, len(_BY_ORDER) - 1)]] + least - cause.prior
         elif cause.layer in known.excluded:
             found[known.id] = -GRADES["decisive"]
     return found
+
+
+@cache
+def _priors(question: str) -> dict[str, float]:
+    return {cause.cause: cause.prior for cause in causes(question)}
 
 
 def written(question: str, table: str, frame: pd.DataFrame, texts: pd.Series) -> list[tuple[str, Written]]:
@@ -90,6 +110,18 @@ def statement(question: str, name: str, shown: Written, count: int) -> Message:
     known = weighed_messages(question)[name]
     meaning = in_each_language(known.meaning, lambda language, text: filled(text, shown.values, language))
     return message("known-line", count=count, error=Quotation(shown.sample), meaning=value_of(meaning))
+
+
+def commands_of(
+    question: str, name: str, shown: Written, elsewhere: tuple[str, ...] = ()
+) -> dict[str, Value]:
+    """Return the commands that decide between the causes of a line, as the fact :data:`COMMANDS`.
+
+    ``elsewhere``: programs that do not run where the line was written.
+    """
+    known = weighed_messages(question)[name].commands_with(shown.values)
+    found = [command for command in known if command.split()[0] not in elsewhere]
+    return {COMMANDS: Phrases(tuple(message("value", value=Code(each)) for each in found))} if found else {}
 
 
 def known_line(ranking: Sequence[Ranked]) -> Text | None:

@@ -31,6 +31,7 @@ from typing import TypeVar
 
 from watchme_analysis.inference.causes import GRADES, Cause
 from watchme_analysis.inference.findings import Evidence, Finding, Ranked, Status
+from watchme_analysis.inference.known_lines import COMMANDS
 from watchme_analysis.inference.signals import Observation, Signal
 from watchme_analysis.text.catalogue import catalogue
 from watchme_analysis.text.message import Message, Quotation, Resource, Text, message, sentences
@@ -269,12 +270,14 @@ def next_test(
     """Return the next test of a cause: that of its strongest observed signal which has one, else its own.
 
     ``fill`` fills in the placeholders of a text, and receives the observation that the test belongs to, if
-    any.
+    any. Where the strongest signal is a line of a known program, its own commands decide.
     """
-    mine = [one for one in observations if one.signal in cause.next_tests]
-    if mine:
-        best = max(mine, key=lambda one: cause.log_odds(one.signal) * one.strength)
+    seen = sorted(observations, key=lambda one: -cause.log_odds(one.signal) * one.strength)
+    best = next((one for one in seen if one.signal in cause.next_tests), None)
+    if best is not None:
         return fill(cause.next_tests[best.signal], best)
+    if seen and cause.log_odds(seen[0].signal) > 0 and COMMANDS in seen[0].facts:
+        return message("known-line-test", commands=seen[0].facts[COMMANDS])
     return fill(cause.next_test, None)
 
 

@@ -25,16 +25,24 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from watchme_analysis.text.message import Text, translated
+from watchme_analysis.text.render import filled, placeholders
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 # Characters of the part of a text by which lines are looked up, by choice: rare enough, and in every text.
 _PART = 5
+# Commands that are shown for a message, by choice.
+MOST_COMMANDS = 2
+# Values of a command come from evidence: no character that a shell interprets, and no option.
+_SAFE_VALUE = re.compile(r"[A-Za-z0-9][\w.:@/-]{0,199}", re.ASCII)
+# What commands say where the text names no host: the name that is reserved for examples.
+NO_SITE = {"site": "example.com", "site_port": "443"}
 # A value ends before these characters where the text does not say what follows it.
 _VALUE_END = re.compile(r"""[\s"'`,;)\]<>/]|$""")
 
@@ -70,7 +78,9 @@ class Pattern:
         found: dict[str, str] = {}
         at = 0
         for number, literal in enumerate(self.literals):
-            start = line.find(literal, at)
+            # A host in brackets is an IPv6 address, whose colons end no value (RFC 3986, section 3.2.2).
+            is_bracketed = number > 0 and self.names[number - 1] == "host" and line[at : at + 1] == "["
+            start = line.find(literal, max(at, line.find("]", at)) if is_bracketed else at)
             if start < 0:
                 return None
             if number and (name := self.names[number - 1]):
@@ -96,6 +106,12 @@ class KnownMessage:
     sample: str
     source: str
     ordinary: bool
+
+    def commands_with(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the first commands whose values are all known; no placeholder reaches a reader."""
+        safe = {name: value for name, value in (NO_SITE | {**values}).items() if _SAFE_VALUE.fullmatch(value)}
+        complete = [filled(command, safe, "en") for command in self.commands]
+        return tuple(each for each in complete if not placeholders(each))[:MOST_COMMANDS]
 
     @property
     def names(self) -> frozenset[str]:

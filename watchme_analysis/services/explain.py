@@ -10,7 +10,7 @@ from typing import Any
 
 from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import LAYERS, cause_names
-from watchme_analysis.log_messages.known_messages import KnownMessage, known_message
+from watchme_analysis.log_messages.known_messages import NO_SITE, KnownMessage, known_message
 from watchme_analysis.redact import described, redacted, shortened
 from watchme_analysis.text.message import (
     Bytes,
@@ -25,7 +25,7 @@ from watchme_analysis.text.message import (
     value_of,
 )
 from watchme_analysis.text.printable import printable
-from watchme_analysis.text.render import error_message, filled, placeholders, render
+from watchme_analysis.text.render import error_message, filled, render
 
 # Characters and lines of a paste that are read, by choice: far more than a person copies.
 MOST_CHARACTERS = 4 << 20
@@ -33,18 +33,13 @@ MOST_LINES = 20_000
 # Characters of a line that are searched and of a sample that is shown, by choice.
 _LINE_CHARACTERS = 8_000
 _SAMPLE_CHARACTERS = 400
-# Different unknown lines that are shown, and commands for each message, by choice.
+# Different unknown lines that are shown, by choice.
 _UNKNOWN_SAMPLES = 3
-_COMMANDS = 2
-# Values of a command come from evidence: no character that a shell interprets, and no option.
-_SAFE_VALUE = re.compile(r"[A-Za-z0-9][\w.:@/-]{0,199}", re.ASCII)
 # The host that a line names: of an https address, a connection or a Host header, but no numeric address.
 _SITE = re.compile(
     r"""(?:https://|Connected to |[Hh]ost[:=] ?["']?)((?:[A-Za-z0-9][\w-]*\.)+[A-Za-z]{2,})(?::(\d{1,5}))?""",
     re.ASCII,
 )
-# What commands say where the text names no host: the name that is reserved for examples.
-_NO_SITE = {"site": "example.com", "site_port": "443"}
 # Lines of a stack trace, and indented ones, say where and not what: they belong to those beside them.
 _STACK_TRACE = re.compile(r"\s|Traceback \(most recent|During handling of the above|The above exception")
 _WORD = re.compile(r"[^\W_]{2}")
@@ -156,7 +151,7 @@ def explain(text: str) -> Explanation:
     kinds: dict[str, _Kind] = {}
     unknown: list[str] = []
     trace_lines = 0
-    site = _NO_SITE
+    site = NO_SITE
     for line in lines:
         if named := _SITE.search(line):
             site = {"site": named[1], "site_port": named[2] or "443"}
@@ -187,16 +182,9 @@ def _explained(kind: _Kind) -> Explained:
         in_each_language(known.meaning, lambda language, text: filled(text, shown, language)),
         known.excluded,
         known.causes,
-        _commands(known.commands, values),
+        known.commands_with(values),
         known.source,
     )
-
-
-def _commands(commands: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the first commands whose values are all known; no placeholder reaches a reader."""
-    safe = {name: value for name, value in values.items() if _SAFE_VALUE.fullmatch(value)}
-    complete = [filled(command, safe, "en") for command in commands]
-    return tuple(each for each in complete if not placeholders(each))[:_COMMANDS]
 
 
 def _paragraph(kind: Explained) -> Message:

@@ -57,7 +57,7 @@ from watchme_analysis.text.printable import printable
 _BEGIN, _END = "\ue003", "\ue002"
 _JAPANESE = "[ぁ-んァ-ヶー一-龥「」]"
 _BETWEEN = rf"(?<={_JAPANESE})(?:{_END}+ {_BEGIN}*| {_BEGIN}+)(?={_JAPANESE})|[{_BEGIN}{_END}]"
-_PLACEHOLDER = re.compile(r"(?<![%$])\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"(?<![%${])\{([a-z_]+)\}")
 # Characters of a quotation that are shown.
 _QUOTED = 300
 
@@ -85,8 +85,8 @@ def placeholders(pattern: str) -> set[str]:
 def filled(pattern: str, values: Mapping[str, str], language: str) -> str:
     """Return a text of a data file with values for its placeholders ``{name}``; others stay.
 
-    ``%{time_total}`` and ``${NAME}`` in a command are no placeholders. Japanese has no space between words:
-    one beside a placeholder goes where a Japanese value takes it.
+    ``%{time_total}``, ``${NAME}`` and ``{{end}}`` in a command are no placeholders. Japanese has no space
+    between words: one beside a placeholder goes where a Japanese value takes it.
     """
 
     def value(match: re.Match[str]) -> str:

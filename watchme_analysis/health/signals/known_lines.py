@@ -10,9 +10,17 @@ from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import service_name
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import lines
+from watchme_analysis.health.running_platform import platform_of
 from watchme_analysis.health.signals.nginx import LOG_RESOLUTION_S
 from watchme_analysis.health.thresholds import MANY
-from watchme_analysis.inference.known_lines import GROUP, Written, statement, weighed_messages, written
+from watchme_analysis.inference.known_lines import (
+    GROUP,
+    Written,
+    commands_of,
+    statement,
+    weighed_messages,
+    written,
+)
 from watchme_analysis.inference.signals import Observation, detects
 from watchme_analysis.requests.observations import FATE_OF_LINE
 
@@ -35,7 +43,8 @@ def known_lines(context: HealthContext) -> list[Observation]:
         for name, shown in written("health", table, frame, texts):
             if not _is_over(context, shown.rows):
                 found.setdefault(name, []).append(shown)
-    return [_observation(name, shown) for name, shown in found.items()]
+    elsewhere = () if platform_of(context) == "docker" else ("docker",)
+    return [_observation(name, shown, elsewhere) for name, shown in found.items()]
 
 
 def _is_over(context: HealthContext, rows: pd.DataFrame) -> bool:
@@ -99,9 +108,10 @@ def _limited(errors: pd.DataFrame) -> pd.Series:
     return client.where(errors["kind"].isin(["limit_req", "limit_conn"]), "")
 
 
-def _observation(name: str, shown: list[Written]) -> Observation:
+def _observation(name: str, shown: list[Written], elsewhere: tuple[str, ...]) -> Observation:
     import pandas as pd
 
     table = shown[0].table
     rows = lines(table, pd.concat([each.rows for each in shown if each.table == table]))
-    return Observation(name, statement("health", name, shown[0], rows.rows), *rows)
+    said = statement("health", name, shown[0], rows.rows)
+    return Observation(name, said, *rows, facts=commands_of("health", name, shown[0], elsewhere))
