@@ -313,9 +313,7 @@ def queue_server():
     """An endpoint for accounts of `worlds.queue_service`."""
     from worlds.queue_endpoint import Server
 
-    server = Server()
-    yield server
-    server.close()
+    return Server()
 
 
 @pytest.fixture(scope="module")
