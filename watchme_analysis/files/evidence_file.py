@@ -9,12 +9,13 @@ from __future__ import annotations
 import fnmatch
 import io
 import json
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar, cast
@@ -458,11 +459,20 @@ class Source:
 @lru_cache(maxsize=1 << 14)
 def name_fits(name: str, patterns: tuple[str, ...]) -> bool:
     """Return whether a relative path matches a pattern of :attr:`Source.patterns`."""
-    last = Path(name).name
-    return any(
-        fnmatch.fnmatch(f"/{name}", f"*/{pattern}") if "/" in pattern else fnmatch.fnmatch(last, pattern)
-        for pattern in patterns
+    of_path, of_name = _matchers(patterns)
+    normal = os.path.normcase(f"/{name}")
+    return bool(of_path.match(normal) or of_name.match(os.path.basename(normal)))  # noqa: PTH119
+
+
+@cache
+def _matchers(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return expressions of the patterns with a folder, for whole paths, and of those for a file's name."""
+    parts = [f"*/{each}" for each in patterns if "/" in each], [each for each in patterns if "/" not in each]
+    of_path, of_name = (
+        re.compile("|".join(fnmatch.translate(os.path.normcase(each)) for each in part) or "(?!)")
+        for part in parts
     )
+    return of_path, of_name
 
 
 def one_table(

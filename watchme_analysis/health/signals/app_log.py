@@ -94,7 +94,8 @@ def ended_workers(context: HealthContext) -> Iterator[Observation]:
     timed_out = during[says(during["message"], WORKER_TIMEOUT)]
     if len(timed_out) and worker_kind(context) == "sync":
         yield ended("sync_worker_timeout", timed_out)
-    killed_ids = during["message"].str.extract(_KILLED_ID).bfill(axis=1)[0].dropna()
+    ids = during["message"].str.extract(_KILLED_ID)
+    killed_ids = ids[0].fillna(ids[1]).dropna()
     known = log.loc[log["time"] <= context.end, "message"].str.extract(_TIMED_OUT_ID)[0].dropna()
     killed = during.loc[killed_ids.index[~killed_ids.isin(known)]]
     if len(killed) >= 2:

@@ -59,7 +59,8 @@ def _is_over(context: HealthContext, rows: pd.DataFrame) -> bool:
     if "path" in rows and rows["path"].notna().all():
         log = context.table("access_log")
         # An application's own log names no upstream.
-        named = rows.reindex(columns=["upstream", "upstream_addr"]).astype("string").bfill(axis=1).iloc[:, 0]
+        either = rows.reindex(columns=["upstream", "upstream_addr"]).astype("string")
+        named = either["upstream"].fillna(either["upstream_addr"])
         upstreams = named.str.extract(r"^(?:\w+://)?([^/]+)")[0].dropna()
         served = log.loc[log["upstream_addr"].isin(upstreams), "path"]
         routes = {*route_templates(rows["path"]), *route_templates(served)}
