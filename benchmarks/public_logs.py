@@ -100,6 +100,8 @@ _STATUS = (
     re.compile(r" [A-Z]+ /\S* (\d{3}) \w+ \d+$"),
     # Squid.
     re.compile(r" [A-Z_]+/(\d{3}) \d+ [A-Z]+ "),
+    # Gin.
+    re.compile(r"^\[GIN\] [^|]*\| (\d{3}) \| "),
     # Tornado.
     re.compile(r"(?:^|[ :])(\d{3}) [A-Z]+ \S+ \([^)]*\) [\d.]+ms$"),
     # NPMplus.
