@@ -2,7 +2,6 @@
 
 import gzip
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import count
 from pathlib import PurePath
 from zoneinfo import ZoneInfo
@@ -35,28 +34,24 @@ PARTS = ("verdict", "cause", "secondary_cause", "other_causes", "layer", "dead_l
 
 @pytest.fixture(scope="module")
 def usual(data, tmp_path_factory):
-    """Return a function that returns texts of a case by path, the case itself, and its diagnosis.
+    """Return a function that returns texts of a case by path, the case itself, and its verdict."""
+    known = {}
 
-    Each case is read and diagnosed once for all laws.
-    """
-
-    @cache
     def read(name):
-        files = {}
-        if name in MADE_UP:
-            case = MADE_UP[name]()
-        else:
+        if name not in known:
             folder = data / name
             if name in DRAWN:
                 folder = tmp_path_factory.mktemp("drawn")
                 make(int(name.split()[1]), folder, name.split()[0])
+            files = {}
             for path in sorted(folder.rglob("*")):
                 if path.is_file() and path.name not in ("README.md", "watchme.toml"):
                     raw = path.read_bytes()
                     text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
                     files[path.relative_to(folder).as_posix().removesuffix(".gz")] = text
             case = import_folder(folder, tmp_path_factory.mktemp("case")).case
-        return files, case, diagnosed(case)
+            known[name] = files, case, verdict_of(case)
+        return known[name]
 
     return read
 
@@ -72,18 +67,14 @@ def judged(tmp_path):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-        return verdict_of(diagnosed(import_folder(folder, folder.with_suffix(".case")).case), *more)
+        return verdict_of(import_folder(folder, folder.with_suffix(".case")).case, *more)
 
     return verdict
 
 
-def diagnosed(case):
-    """Return the diagnosis of a case for the question that its tables can answer."""
-    return diagnose("health" if {"probes", "access_log"} & set(case.tables) else "backlog", case)
-
-
-def verdict_of(found, *more):
+def verdict_of(case, *more):
     """Return what a verdict consists of, without its confidence, and ``more`` fields of the diagnosis."""
+    found = diagnose("health" if {"probes", "access_log"} & set(case.tables) else "backlog", case)
     parts = found.to_dict()
     layers = {entry["layer"]: entry["status"] for entry in parts.get("layers", ())}
     between = {"start": found.incident_start, "end": found.incident_end}
@@ -98,24 +89,23 @@ def moved(verdict, by):
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
 def test_other_names_change_no_verdict(name, usual, judged):
-    files, _, found = usual(name)
+    files, _, verdict = usual(name)
     rename = renaming(files)
-    assert judged({rename(path): rename(text) for path, text in files.items()}) == verdict_of(found)
+    assert judged({rename(path): rename(text) for path, text in files.items()}) == verdict
 
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
 def test_later_clock_moves_the_incident_alone(name, usual, judged):
-    files, _, found = usual(name)
+    files, _, verdict = usual(name)
     later = {path: at_other_times(text, lambda at: at + LATER) for path, text in files.items()}
-    assert judged(later) == moved(verdict_of(found), LATER)
+    assert judged(later) == moved(verdict, LATER)
 
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
 def test_clocks_going_back_change_no_verdict(name, usual, judged):
-    files, case, found = usual(name)
-    verdict = verdict_of(found)
+    files, case, verdict = usual(name)
     start, end = verdict["start"] or case.window.start, verdict["end"] or case.window.end
     step = timedelta(seconds=1) if name.startswith("health") else timedelta(minutes=5)  # as logs and metrics
     by = (CLOCKS_GO_BACK - start - (end - start) / 2) // step * step
@@ -126,60 +116,57 @@ def test_clocks_going_back_change_no_verdict(name, usual, judged):
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", [*RAW, *MADE_UP])
 def test_slower_system_gets_the_same_verdict(name, usual):
-    _, case, found = usual(name)
+    case = MADE_UP[name]() if name in MADE_UP else usual(name)[1]
     no_times = dict.fromkeys(("start", "end"))
-    assert verdict_of(diagnosed(slower(case))) | no_times == verdict_of(found) | no_times
+    assert verdict_of(slower(case)) | no_times == verdict_of(case) | no_times
 
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", BUNDLED)
 def test_another_healthy_service_changes_no_verdict(name, usual, judged):
-    files, _, found = usual(name)
-    assert judged(with_another_service(files)) == verdict_of(found)
+    files, _, verdict = usual(name)
+    assert judged(with_another_service(files)) == verdict
 
 
 @pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("name", MADE_UP)
-def test_names_clock_and_neighbour_change_no_made_up_verdict(name, usual):
-    _, case, found = usual(name)
-    verdict = verdict_of(found)
+@pytest.mark.parametrize("made", MADE_UP.values())
+def test_names_clock_and_neighbour_change_no_made_up_verdict(made):
+    case, verdict = made(), verdict_of(made())
     later = altered(case, lambda text: at_other_times(text, lambda at: at + LATER), lambda at: at + LATER)
-    others = (altered(case, renaming(())), with_third_service(case), later)
-    assert [verdict_of(diagnosed(each)) for each in others] == [verdict, verdict, moved(verdict, LATER)]
+    found = [verdict_of(altered(case, renaming(()))), verdict_of(with_third_service(case)), verdict_of(later)]
+    assert found == [verdict, verdict, moved(verdict, LATER)]
 
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
 @pytest.mark.parametrize("copy", ["again/{}.gz", "{} (1){}"])
 def test_second_copy_of_each_file_changes_nothing(name, copy, usual, judged):
-    files, _, found = usual(name)
+    files, case, _ = usual(name)
     paths = {path: PurePath(path) for path in files}
     parts = {
         path: (path,) if ".gz" in copy else (at.with_suffix(""), at.suffix) for path, at in paths.items()
     }
     assert judged(
         files | {copy.format(*parts[path]): text for path, text in files.items()}, "summary"
-    ) == verdict_of(found, "summary")
+    ) == verdict_of(case, "summary")
 
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", ["health-threadpool", "health-healthy", "backlog-dlq"])
 def test_order_within_a_second_changes_nothing(name, usual, judged):
-    files, _, found = usual(name)
+    files, case, _ = usual(name)
     logs = {
         path: shuffled(path, text)
         for path, text in files.items()
         if path.endswith((".log", ".csv", "l")) or (path.startswith("logs/") and '"results"' in text)
     }
-    assert judged(files | logs, "summary") == verdict_of(found, "summary")
+    assert judged(files | logs, "summary") == verdict_of(case, "summary")
 
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
 def test_order_of_files_changes_nothing(name, usual, judged):
-    files, _, found = usual(name)
+    files, _, verdict = usual(name)
     parts = sorted({path.split("/")[0] for path in files}, reverse=True)
     order = sorted(files, reverse=True)
-    assert judged(
-        {f"{parts.index(path.split('/')[0]):03d}/{path}": files[path] for path in order}
-    ) == verdict_of(found)
+    assert judged({f"{parts.index(path.split('/')[0]):03d}/{path}": files[path] for path in order}) == verdict
