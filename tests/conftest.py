@@ -313,7 +313,9 @@ def queue_server():
     """An endpoint for accounts of `worlds.queue_service`."""
     from worlds.queue_endpoint import Server
 
-    return Server()
+    server = Server()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="module")

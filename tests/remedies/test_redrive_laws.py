@@ -22,7 +22,7 @@ from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.remedies.redrive import RedriveLimits, message_key, run_redrive
 from watchme_analysis.storage.journal import open_journal, read_journal
 
-# Time is virtual, but each reading of the log is a call.
+# Time is virtual, but each reading of the log is a call over HTTP.
 LIMITS = RedriveLimits(visibility_timeout_s=120, confirm_within_s=180.0, poll_s=10.0)
 PROCESSED = {"deleted", "gone", "processed"}
 CALLS = (*QUEUE_CALLS, "SendMessage", "FilterLogEvents")
@@ -118,7 +118,7 @@ def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_pat
 
 
 @pytest.mark.fuzz
-@drawn(least=75, per_s=0.3)
+@drawn(least=100, per_s=0.3)
 @given(world=WORLDS, kill=kill_plans(CALLS))
 def test_drawn_worlds_break_no_law(queue_server, clocked, tmp_path_factory, world, kill):
     check_runs(

@@ -55,13 +55,6 @@ class ClockedAws(Aws):
             with self.server.lock:
                 self.server.service.clock.advance(seconds)
 
-    def client(self, service):
-        is_new = service not in self._clients
-        client = super().client(service)
-        if is_new:
-            client.meta.events.register("before-send", self.server.answer)
-        return client
-
     def call(self, service, operation, **parameters):
         name = "".join(each.title() for each in operation.split("_"))
         self.plan.before(name)

@@ -1,4 +1,4 @@
-"""The account of `worlds.queue_service` as the endpoint of boto3's clients."""
+"""The account of `worlds.queue_service` at an HTTP endpoint, for boto3."""
 
 import json
 import re
@@ -6,11 +6,8 @@ import shlex
 import threading
 import uuid
 from hashlib import md5
-from io import BytesIO
-from urllib.parse import parse_qs, unquote, urlsplit
-
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ConnectionClosedError
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote
 
 from worlds.queue_service import ACCOUNT, MOST_HIDDEN_S, REGION, Refused, Service
 
@@ -225,15 +222,14 @@ def _pattern(text):
 
 
 class Server:
-    """Answers requests of boto3's clients for the `Service` in ``service``, in this process.
-
-    What a client sends and parses is the same as over a connection, which would take half of the tests' time.
-    """
-
-    url = "http://127.0.0.1"
+    """An HTTP endpoint of the `Service` in ``service``, until :meth:`close`."""
 
     def __init__(self):
         self.service, self.operations, self.lock = None, None, threading.Lock()
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def new(self, seed=0):
         """Put a new account behind the endpoint, and return it."""
@@ -242,48 +238,58 @@ class Server:
         self.service.url = self.url
         return self.service
 
-    def answer(self, request, **_):
-        """Return the response to a request, as a handler of botocore's event ``before-send``."""
-        with self.lock:
-            service, operation, asked = _operation_of(request)
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+def _handler_of(server):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, *arguments):
+            pass
+
+        def do_POST(self):
+            text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+            with server.lock:
+                self.respond(text)
+
+        do_GET = do_POST  # noqa: N815 - the name that http.server calls
+
+        def respond(self, text):
+            kind, _, operation = self.headers.get("X-Amz-Target", "").partition(".")
+            path, _, query = self.path.partition("?")
+            if kind:
+                service, asked = "sqs" if kind == "AmazonSQS" else "logs", json.loads(text)
+            elif "event-source-mappings" in path:
+                service, operation = "lambda", "ListEventSourceMappings"
+                asked = {key: values[0] for key, values in parse_qs(query).items()}
+            elif "/functions/" in path:
+                service, operation = "lambda", "GetFunctionConfiguration"
+                asked = {"FunctionName": unquote(path.split("/")[3])}
+            else:
+                service, operation, asked = "sts", parse_qs(text)["Action"][0], {}
             try:
-                status, response = 200, self.operations.answer(service, operation, asked)
+                status, response = 200, server.operations.answer(service, operation, asked)
+                if response is None:
+                    self.close_connection = True
+                    return
             except Refused as error:
                 status, response = error.status, {"__type": error.code, "message": error.text}
-        if response is None:
-            raise ConnectionClosedError(endpoint_url=request.url)
-        data = json.dumps(response)
-        if service == "sts":
-            fields = "".join(f"<{key}>{value}</{key}>" for key, value in response.items())
-            tag = f"{operation}Result"
-            data = f"<{operation}Response><{tag}>{fields}</{tag}></{operation}Response>"
-        headers = {"Content-Type": "application/x-amz-json-1.0"}
-        if status != 200:
-            headers["x-amzn-ErrorType"] = response["__type"]
-            headers["x-amzn-query-error"] = f"{response['__type']};Sender"
-        return AWSResponse(request.url, status, headers, _Body(data.encode()))
+            data = json.dumps(response).encode()
+            if service == "sts":
+                fields = "".join(f"<{key}>{value}</{key}>" for key, value in response.items())
+                tag = f"{operation}Result"
+                data = f"<{operation}Response><{tag}>{fields}</{tag}></{operation}Response>".encode()
+            self.send_response(status)
+            if status != 200:
+                self.send_header("x-amzn-ErrorType", response["__type"])
+                self.send_header("x-amzn-query-error", f"{response['__type']};Sender")
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
-
-class _Body(BytesIO):
-    """The body of a response, as urllib3 returns it."""
-
-    def stream(self, **_):
-        yield self.read()
-
-
-def _operation_of(request):
-    """Return the service, the operation and the parameters of a request."""
-    kind, _, operation = _text(request.headers.get("X-Amz-Target")).partition(".")
-    parts = urlsplit(request.url)
-    if kind:
-        return "sqs" if kind == "AmazonSQS" else "logs", operation, json.loads(_text(request.body))
-    if "event-source-mappings" in parts.path:
-        asked = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        return "lambda", "ListEventSourceMappings", asked
-    if "/functions/" in parts.path:
-        return "lambda", "GetFunctionConfiguration", {"FunctionName": unquote(parts.path.split("/")[3])}
-    return "sts", parse_qs(_text(request.body))["Action"][0], {}
-
-
-def _text(value):
-    return value.decode() if isinstance(value, bytes) else value or ""
+    return Handler
