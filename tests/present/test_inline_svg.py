@@ -1,12 +1,14 @@
 """Figures on a page: marks name their values without a script, and the colours are those of the page."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
 import pytest
 
 from watchme_analysis.present import style
+from watchme_analysis.present.inline_svg import with_shared_glyphs
 from watchme_analysis.window import Window
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -66,3 +68,14 @@ def test_a_figure_stays_as_it_was():
     before = tuple(shown.figure.get_size_inches())
     assert shown.page_data()["svg"] == shown.page_data()["svg"]
     assert tuple(shown.figure.get_size_inches()) == before
+
+
+def test_a_page_holds_the_outline_of_each_letter_once():
+    figures = [replace(picture(20), name="first"), replace(picture(30), name="second")]
+    page = f"<p>{with_shared_glyphs(''.join(one.page_data()['svg'] for one in figures))}</p>"
+    found = ElementTree.fromstring(page)
+    ids = [one.get("id") for one in found.iter() if one.get("id")]
+    used = {one.get("href") for one in found.iter("{http://www.w3.org/2000/svg}use")}
+    letters = [one.get("d") for one in found.iter() if "scale" in one.get("transform", "") and one.get("d")]
+    assert len(set(ids)) == len(ids) and used <= {f"#{name}" for name in ids}
+    assert len(set(letters)) == len(letters) > 0

@@ -14,6 +14,7 @@ from watchme_analysis.config import load_config
 from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.present.display import SECTION_MIME, LinksView, TableView, TextView, View
 from watchme_analysis.present.finding import FindingsView, Hypothesis
+from watchme_analysis.present.inline_svg import with_shared_glyphs
 from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import PAGE, locked, settle_killed
@@ -68,7 +69,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
         "label": lambda message_id: label(message_id, language),
     }
     html = template("report.html.j2").render(shown)
-    (folder / PAGE).write_text(html, encoding="utf-8", errors="backslashreplace")
+    (folder / PAGE).write_text(with_shared_glyphs(html), encoding="utf-8", errors="backslashreplace")
 
 
 def _cause_title(result: Mapping[str, Any], cause: str, language: str) -> str:
