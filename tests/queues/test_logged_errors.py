@@ -19,7 +19,7 @@ def event(place, text, ptr=None, **more):
 REFUSED = "ConnectionError: refused by 192.0.2.{} at 0x{}"
 EVENTS = [
     event(1, "KeyError: 'a'"), event(2, REFUSED.format(1, "aa")), event(3, REFUSED.format(2, "bb")),
-    event(3, REFUSED.format(2, "bb")),  # the same event of another query
+    event(3, REFUSED.format(2, "bb"), "p-of-another-query"),  # the same event
     event(4, "Task timed out after 3.00 seconds", kind="timeout", error_type=None),
     event(5, "TypeError: x", function="other"), event(6, "END", kind="end"),
     event(7, "refused", error_type="ConnectionError"),
@@ -39,7 +39,7 @@ def test_errors_are_counted_once_by_kind_with_an_example_and_the_leading_one():
             "unreachable": REFUSED.format(1, "aa"),
             "timeout": "Task timed out after 3.00 seconds",
         },
-        5, False, at(1), at(2), 1, REFUSED.format(1, "aa"), 2, open_outcomes=1,
+        5, False, at(1), at(7), 5, at(2), 1, REFUSED.format(1, "aa"), 2, open_outcomes=1,
     )  # fmt: skip
     assert errors().main == "unreachable" and errors().share("unreachable", "timeout") == 0.8
     bounded = errors(at(2), at(3))

@@ -1,8 +1,8 @@
 """CloudWatch Logs Insights results in the shapes of the AWS CLI.
 
 ``logs/*.json`` are results of ``aws logs get-query-results``, ``logs/queries.json`` beside them lists the
-queries. An event that several queries returned has a row for each of them, with the same ``ptr``: count
-events by ``ptr``, and queries by name.
+queries. An event that several queries returned has a row for each of them: count
+events by :data:`watchme_analysis.queues.error_kinds.EVENT`, and queries by name.
 """
 
 from __future__ import annotations

@@ -248,6 +248,10 @@ def _quoted(function: str, errors: LoggedErrors) -> dict[str, Any]:
         "text": errors.leading,
         "count": errors.leading_count,
         "total": errors.total,
+        "requests": errors.requests or None,
+        "first": iso_time(errors.first),
+        "last": iso_time(errors.last),
+        "truncated": errors.truncated,
     }
 
 

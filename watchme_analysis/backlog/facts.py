@@ -73,11 +73,14 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
     queue = context.focus
     if queue is None:
         if error:
+            times = [datetime.fromisoformat(error[name]) for name in ("first", "last") if error[name]]
             return message(
                 "headline-logged",
                 function=Resource(error["function"]),
                 count=int(error["count"]),
                 error=Quotation(str(error["text"]).rstrip(". ")),
+                timed=Choice("known" if times else "unknown"),
+                span=TimeSpan(times[0], times[-1]) if times else message("count-unknown"),
             )
         if waiting := _most_waiting(context):
             return _of_waiting(waiting, _waiting(waiting) or 0, _oldest_s(waiting))
@@ -205,7 +208,7 @@ def facts(
             message("fact-failed-invocations", attempts=Choice(attempts), value=shown_failed),
         ),
         fact("late_messages", known_total(late), unit="messages"),
-        *_host_cpu(context, start),
+        *_host_cpu(context, start, found.incident_end),
         fact("dead_letters", extra["dead_letters_of_incident"], unit="messages"),
         fact("lost_messages", extra["lost"], unit="messages"),
         Fact(
@@ -243,17 +246,17 @@ def _consumer(consumer: Consumer) -> Fact:
     return fact("consumer", consumer.running, shown)
 
 
-def _host_cpu(context: BacklogContext, start: datetime | None) -> list[Fact]:
-    """Return the CPU of the busiest host since the first harm and before, where it rose."""
+def _host_cpu(context: BacklogContext, start: datetime | None, end: datetime | None) -> list[Fact]:
+    """Return the median CPU of the busiest host from the first harm to the end and before, where it rose."""
     if context.focus is None or start is None:
         return []
     used = context.focus.pipeline.frame["cpu_pct"].dropna()
-    before, since = used[used.index < start], used[used.index >= start]
-    if before.empty or since.empty or since.max() - before.median() < CPU_ROSE:
+    during = used[start:end] if end is not None else used[start:]
+    medians = used[used.index < start].median(), during.median()
+    if not medians[1] - medians[0] >= CPU_ROSE:
         return []
-    highest, usual = round(float(since.max())), round(float(before.median()))
-    shown = message("fact-host-cpu-value", highest=highest, usual=usual)
-    return [fact("host_cpu", highest, shown, "%")]
+    before, since = (round(float(median)) for median in medians)
+    return [fact("host_cpu", since, message("fact-host-cpu-value", during=since, before=before), "%")]
 
 
 def _prospects(context: BacklogContext) -> list[Fact]:

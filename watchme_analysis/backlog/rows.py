@@ -34,11 +34,11 @@ class Rows(TypedDict):
     sql: str
 
 
-def matching(inv: Investigation, table: str, *conditions: Condition, once_by: str | None = None) -> Rows:
+def matching(inv: Investigation, table: str, *conditions: Condition, once_by: Sequence[str] = ()) -> Rows:
     """Return the rows of a table that meet the conditions and lie in the investigation's window.
 
     A condition is ``(column, operator, value)``: ``=``, ``in`` (values), ``>=``, ``<``, ``null or`` (null or
-    equal), ``known`` (not null; the value says nothing). Of the column ``once_by`` each value counts once:
+    equal), ``known`` (not null; the value says nothing). Rows equal in the columns ``once_by`` count once:
     several queries of logs return the same event.
     """
     import numpy as np
@@ -48,14 +48,14 @@ def matching(inv: Investigation, table: str, *conditions: Condition, once_by: st
     meets = np.ones(len(frame), dtype=bool)
     for name, operator, value in conditions:
         meets &= _mask(frame[name], operator, value).fillna(False).to_numpy(dtype=bool)
-    rows = int(meets.sum()) if once_by is None else frame[once_by][meets].nunique(dropna=False)
+    rows = len(frame.loc[meets, [*once_by]].drop_duplicates()) if once_by else int(meets.sum())
     parts = [_sql(*condition) for condition in conditions]
     if inv.window is not None and column is not None:
         bounds = f"{_sql(column, '>=', inv.window.start)} and {_sql(column, '<', inv.window.end)}"
         parts.append(f"({column} is null or {bounds})")
     where = f" where {' and '.join(parts)}" if parts else ""
-    distinct = f"distinct on ({once_by}) " if once_by is not None else ""
-    order = f" order by {column}" if column is not None and once_by is None else ""
+    distinct = f"distinct on ({', '.join(once_by)}) " if once_by else ""
+    order = f" order by {column}" if column is not None and not once_by else ""
     return Rows(table=table, rows=rows, sql=f"select {distinct}* from {table}{where}{order}")
 
 

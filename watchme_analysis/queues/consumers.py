@@ -146,5 +146,7 @@ def logged_by(tables: Tables, consumer: Consumer) -> pd.DataFrame | None:
     if table == "app_log":
         # What a program logs before a traceback says less than its last line.
         said = rows["message"].str.replace(_BEFORE_LAST, "", regex=True)
-        rows = rows.assign(ptr=range(len(rows)), error_type=None, message=said)
+        # A program may write a line twice within a moment, so each row is an event of its own.
+        own = {"log_group": None, "log_stream": range(len(rows)), "request_id": None}
+        rows = rows.assign(**own, error_type=None, message=said)
     return rows.assign(function=consumer.name)

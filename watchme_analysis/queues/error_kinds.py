@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING
 from watchme_analysis.aws_shapes.lambda_messages import without_runtime_prefix
 from watchme_analysis.files.lines import split_text
 from watchme_analysis.redact import redacted, shortened
+from watchme_analysis.text.message import Choice, Message, TimeSpan, message
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Columns that identify a log event. CloudWatch documents `@ptr` as the argument of GetLogRecord, not as equal
+# in the results of two queries.
+EVENT = ("log_group", "log_stream", "time", "request_id", "message")
 KINDS = (
     "function",
     "timeout",
@@ -155,8 +159,10 @@ class LoggedErrors:
         Number of errors.
     truncated
         True when the query matched more events than it returned.
-    first
-        Time of the first error.
+    first, last
+        Time of the first and of the last error.
+    requests
+        Number of distinct requests that logged them, 0 where the log has no request ids.
     first_of_main, others_before
         Time of the first error of the most common kind, and the number of other errors before it.
     leading, leading_count
@@ -171,6 +177,8 @@ class LoggedErrors:
     total: int
     truncated: bool
     first: datetime | None = None
+    last: datetime | None = None
+    requests: int = 0
     first_of_main: datetime | None = None
     others_before: int = 0
     leading: str = ""
@@ -185,6 +193,26 @@ class LoggedErrors:
     def main(self) -> str | None:
         """The most common kind; None without errors."""
         return self.counts.most_common(1)[0][0] if self.total else None
+
+    @property
+    def covered(self) -> Message | None:
+        """The sentence of :func:`errors_covered` on these errors."""
+        return errors_covered(self.first, self.last, self.requests, is_cut=self.truncated)
+
+
+def errors_covered(
+    first: datetime | None, last: datetime | None, requests: int, *, is_cut: bool
+) -> Message | None:
+    """Return the sentence on the time and the requests that logged errors cover; None without times."""
+    if first is None:
+        return None
+    return message(
+        "errors-covered",
+        part=Choice("cut" if is_cut else "all"),
+        span=TimeSpan(first, last),
+        counted=Choice("known" if requests else "unknown"),
+        requests=requests,
+    )
 
 
 def _lacks_errors(log_events: pd.DataFrame, queries: pd.DataFrame) -> bool:
@@ -218,7 +246,7 @@ def logged_errors(
 
     is_cut = bool(function) and _lacks_errors(log_events, log_queries[log_queries["function"] == function])
     is_error = (log_events["function"] == function) & log_events["kind"].isin(["error", "timeout"])
-    events = log_events.loc[is_error, ["ptr", "time", "error_type", "message"]].drop_duplicates("ptr")
+    events = log_events.loc[is_error, [*EVENT, "error_type"]].drop_duplicates([*EVENT])
     if start is not None:
         events = events[events["time"] >= start]
     if end is not None:
@@ -230,9 +258,9 @@ def logged_errors(
     words: dict[str, str] = {}
     open_outcomes = 0
     said = events[["error_type", "message"]].fillna("")
-    for (name, message), number in said.value_counts().items():
-        text = str(message) if name in message else f"{name} {message}"
-        kind = kinds[name, message] = error_kind(text)
+    for (name, logged), number in said.value_counts().items():
+        text = str(logged) if name in logged else f"{name} {logged}"
+        kind = kinds[name, logged] = error_kind(text)
         counts[kind] += int(number)
         open_outcomes += int(number) if leaves_outcome_open(text) else 0
         first_line = without_runtime_prefix(" ".join(text.split("\n", 1)[0].split()))
@@ -246,12 +274,15 @@ def logged_errors(
     is_main = [kinds[pair] == main for pair in zip(said["error_type"], said["message"], strict=True)]
     first_of_main = events.loc[is_main, "time"].min()
     leading = alike.most_common(1)[0][0] if alike else ""
+    first, last = events["time"].min(), events["time"].max()
     return LoggedErrors(
         counts,
         examples,
         int(sum(counts.values())),
         is_cut,
-        events["time"].min().to_pydatetime() if events["time"].notna().any() else None,
+        None if first is pd.NaT else first.to_pydatetime(),
+        None if last is pd.NaT else last.to_pydatetime(),
+        int(events["request_id"].nunique()),
         None if first_of_main is pd.NaT else first_of_main.to_pydatetime(),
         int((events["time"] < first_of_main).sum()),
         words.get(leading, ""),
@@ -296,8 +327,8 @@ def read_timeout_logs(
     if not ((log_events["function"] == function) & (log_events["kind"] == "timeout")).any():
         return TimeoutLogs()
     is_own = (log_events["function"] == function) & log_events["request_id"].notna()
-    own = log_events.loc[is_own, ["ptr", "time", "kind", "request_id", "message"]]
-    own = own.drop_duplicates("ptr").sort_values("time", kind="stable")
+    own = log_events.loc[is_own, [*EVENT, "ptr", "kind"]]
+    own = own.drop_duplicates([*EVENT]).sort_values("time", kind="stable")
     late = own[own["kind"] == "timeout"]
     if start is not None:
         late = late[late["time"] >= start]

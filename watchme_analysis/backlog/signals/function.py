@@ -18,6 +18,7 @@ from watchme_analysis.backlog.signals.onset import (
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
+from watchme_analysis.queues.error_kinds import EVENT
 from watchme_analysis.queues.pipeline_anomalies import FAILURE_EVENTS, SLOW_RATIO
 from watchme_analysis.queues.retries import retries
 from watchme_analysis.text.message import (
@@ -153,7 +154,7 @@ def errors(context: QueueContext) -> Iterator[QueueObservation]:
         (column, "=", value),
         ("kind", "in", ("error", "timeout")),
         *bounds,
-        once_by="ptr" if table == "log_events" else None,
+        once_by=EVENT if table == "log_events" else (),
     )
     for kind, name in ERROR_SIGNALS.items():
         share = logged.share(kind)
@@ -163,7 +164,7 @@ def errors(context: QueueContext) -> Iterator[QueueObservation]:
         yield context.observation(
             f"{name}_since_change" if waited and context.function_change is not None else name,
             rows,
-            message("backlog-errors-truncated") if logged.truncated else None,
+            logged.covered,
             said="errors",
             effect=(share, "share"),
             strength=share,
@@ -193,8 +194,12 @@ def code_errors(context: QueueContext) -> Iterator[QueueObservation]:
         yield context.observation(
             "errors_in_all_code",
             context.matching(
-                "log_events", ("function", "=", context.pipeline.function), ("kind", "=", "error")
+                "log_events",
+                ("function", "=", context.pipeline.function),
+                ("kind", "=", "error"),
+                once_by=EVENT,
             ),
+            queue.errors.covered,
             lasting=failures_span(queue),
             errors=queue.errors.counts[kind],
             total=queue.errors.total,

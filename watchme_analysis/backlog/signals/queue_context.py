@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -107,7 +107,7 @@ class QueueContext:
         """Return the metric points behind columns of this queue."""
         return points(self.inv, self.queue.pipeline, columns, start, end)
 
-    def matching(self, table: str, *conditions: Condition, once_by: str | None = None) -> Rows:
+    def matching(self, table: str, *conditions: Condition, once_by: Sequence[str] = ()) -> Rows:
         """Return the rows of a table that meet conditions."""
         return matching(self.inv, table, *conditions, once_by=once_by)
 

@@ -38,6 +38,9 @@ headline-throttled = { $state ->
 headline-logged = { $function } logged { $error } ({ $count ->
     [one] one time
    *[other] { $count } times
+  }{ $timed ->
+    [known] , { $span }
+   *[unknown] {""}
   }).
 headline-requests = { $paths } { $how } for { $part ->
     [every] every request
@@ -100,7 +103,7 @@ fact-consumer-value =
        *[unknown] {""}
     }
 fact-host-cpu = Host CPU: { $value }
-fact-host-cpu-value = up to { $highest } % ({ $usual } % before)
+fact-host-cpu-value = median { $during } % (before the incident { $before } %)
 fact-error = Error: { $value }
 
 # Cause

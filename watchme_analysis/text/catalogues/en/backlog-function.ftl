@@ -26,7 +26,6 @@ backlog-errors = { $kind ->
     [message] { $errors } of { $total } logged errors of { $function } reject the message itself (4xx, unreadable), such as { $example }.
    *[code-or-message] { $errors } of { $total } logged errors of { $function } are Python errors, caused by the code or by the message, such as { $example }.
   }
-backlog-errors-truncated = The query returned only part of the errors.
 backlog-error-quoted = { $error }
 backlog-errors-in-all-code = { $errors } of { $total } logged errors of { $function } are Python errors, whatever the message.
 backlog-invocations-at-timeout = Invocations of { $function } took { $during } (median) during the failures, and { $share } of the failures reached the function’s timeout.

@@ -14,6 +14,22 @@ error-leading = { $function } fails with { $error } ({ $part ->
       }
    *[some] { $errors } of { $total } logged errors
   }).
+errors-covered = { $part ->
+    [cut] The query returned only part of the errors: those logged from { $span }{ $counted ->
+        [known] {" "}by { $requests ->
+            [one] { $requests } request
+           *[other] { $requests } requests
+          }
+       *[unknown] {""}
+      }.
+   *[all] They were logged from { $span }{ $counted ->
+        [known] {" "}by { $requests ->
+            [one] { $requests } request
+           *[other] { $requests } requests
+          }
+       *[unknown] {""}
+      }.
+  }
 
 finding-head = { $status ->
     [supported] { $title }: supported, { $probability }

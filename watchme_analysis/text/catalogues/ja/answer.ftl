@@ -29,7 +29,10 @@ headline-throttled = { $state ->
     [open] { $function } は { $start } から { $count } 回スロットリングされています。
    *[ended] { $function } は { $span } に { $count } 回スロットリングされました。
   }
-headline-logged = { $function } のログに{ $error }が { $count } 件あります。
+headline-logged = { $timed ->
+    [known] { $span } に、
+   *[unknown] {""}
+  }{ $function } のログに{ $error }が { $count } 件あります。
 headline-requests = { $state ->
     [open] { $start } から
    *[ended] { $span } に
@@ -91,7 +94,7 @@ fact-consumer-value =
        *[unknown] {""}
     }
 fact-host-cpu = ホストの CPU: { $value }
-fact-host-cpu-value = 最大 { $highest } % (以前は { $usual } %)
+fact-host-cpu-value = 中央値 { $during } % (インシデント前は { $before } %)
 fact-error = エラー: { $value }
 
 # 原因

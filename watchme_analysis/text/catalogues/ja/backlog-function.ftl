@@ -23,7 +23,6 @@ backlog-errors = { $kind ->
     [message] { $function } のログのエラー { $total } 件中 { $errors } 件は、メッセージ自体に関するものです (4xx、解析不能。例: { $example })。
    *[code-or-message] { $function } のログのエラー { $total } 件中 { $errors } 件は Python のエラーで、コードとメッセージのどちらかに原因があります (例: { $example })。
   }
-backlog-errors-truncated = クエリが返したのはエラーの一部だけです。
 backlog-error-quoted = { $error }
 backlog-errors-in-all-code = { $function } のログのエラー { $total } 件中 { $errors } 件は Python のエラーで、メッセージの内容にかかわらず発生しています。
 backlog-invocations-at-timeout = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。失敗の { $share } は関数のタイムアウトに達しています。

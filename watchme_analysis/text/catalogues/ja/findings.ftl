@@ -14,6 +14,16 @@ error-leading = { $function } が失敗しています: { $error } ({ $part ->
       }
    *[some] ログのエラー { $total } 件中 { $errors } 件
   })。
+errors-covered = { $part ->
+    [cut] クエリが返したのはエラーの一部だけで、{ $span } に記録されたものです{ $counted ->
+        [known] {""} (リクエスト { $requests } 件)
+       *[unknown] {""}
+      }。
+   *[all] これらのエラーは { $span } に記録されました{ $counted ->
+        [known] {""} (リクエスト { $requests } 件)
+       *[unknown] {""}
+      }。
+  }
 
 finding-head = { $status ->
     [supported] { $title }: 裏付けあり、{ $probability }
