@@ -2,7 +2,8 @@
 
 Run as a script under the name of a program, it checks its arguments and prints the least that a later command
 needs. Sources: docs.docker.com/reference/cli/docker, kubernetes.io/docs/reference/kubectl, nginx.org/en/docs,
-manual pages of curl(1), ping(8), ss(8), top(1), vmstat(8), systemctl(1), sudo(8) and py-spy's README.
+manual pages of curl(1), journalctl(1), ping(8), ss(8), top(1), vmstat(8), systemctl(1), sudo(8) and py-spy's
+README.
 AWS commands are checked against botocore's models, which the AWS CLI is made of.
 """
 
@@ -23,6 +24,7 @@ OPTIONS = {
     "docker ps": "-a --filter=",
     "docker restart": "",
     "docker top": "",
+    "journalctl": "-u=",
     "kubectl get": "-A -o=",
     "kubectl logs": "--timestamps --tail= -f --previous",
     "nginx": "-T -t -s=",

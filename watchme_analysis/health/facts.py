@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.detectors import health_causes
+from watchme_analysis.health.running_platform import known_platform
 from watchme_analysis.health.summary import (
     error_of,
     failed_requests,
@@ -169,8 +170,9 @@ def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Obser
     if found.verdict == "no_incident":
         return ()
     usual = next(iter(saves("health").values()))
+    assumed = None if known_platform(context) else filled_in(context, saves("health")["platform"])
     if found.cause is None:
-        save = Step("save", filled_in(context, usual))
+        save = Step("save", sentences(filled_in(context, usual), assumed))
         return next_steps(found.ranking, found.missing_evidence, save)
     known = {one.cause: one for one in health_causes()}
     remedies = [remedy_of(known[cause], observations) for cause in (found.cause, *found.other_causes)]
@@ -180,6 +182,6 @@ def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Obser
         texts = (filled_in(context, getattr(remedy, kind), one) for remedy, one in remedies)
         return sentences(*dict.fromkeys(texts))
 
-    save = Step("save", filled_in(context, first.save or usual, shown))
+    save = Step("save", sentences(filled_in(context, first.save or usual, shown), assumed))
     ended = context.incident is not None and not context.incident.is_open
     return remedy_steps(save, joined("restore"), joined("prevent"), ended=ended)

@@ -26,14 +26,24 @@ def command_table() -> Mapping[str, Any]:
 
 @once_per_context
 def platform_of(context: HealthContext) -> str:
-    """Return what runs the affected service: ``kubernetes``, ``ecs``, ``systemd``, else ``docker``."""
+    """Return what runs the affected service, as :func:`known_platform`; ``docker`` where it is unknown."""
+    return known_platform(context) or "docker"
+
+
+@once_per_context
+def known_platform(context: HealthContext) -> str | None:
+    """Return what the data show to run the affected service, None if nothing does.
+
+    It is ``kubernetes``, ``ecs``, ``systemd`` or ``docker``.
+    """
     for table in ("container_events", "container_settings"):
         told = own_containers(context, table)["platform"].replace("alb", "ecs")
         if len(told):
             return str(told.mode().iloc[0])
+    if context.compose_services:
+        return "docker"
     processes = context.table("app_processes")["file"]
-    is_unit = len(processes) > 0 and processes.str.endswith(".service").all()
-    return "systemd" if is_unit and not context.compose_services else "docker"
+    return "systemd" if len(processes) and processes.str.endswith(".service").all() else None
 
 
 @once_per_context

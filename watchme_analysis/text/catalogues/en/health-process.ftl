@@ -14,13 +14,13 @@ health-memory-at-limit = Memory of the process grew from { $before } MB to { $mo
 health-memory-grown = Memory of the process grew from { $before } MB to { $most } MB.
 health-pool-full =
     { $known ->
-        [known] The process had { $threads } threads in { $flat } of { $samples } samples, while up to { $requests } requests were open.
+        [known] The process had { $threads } threads in { $flat } of { $samples } samples, while its gauge in_flight reached { $requests }.
        *[unknown] The process had { $threads } threads in { $flat } of { $samples } samples.
     }
 health-pool-full-detail =
     { $known ->
-        [known] All { $pool } threads of the pool are busy (threads { $threads }, up to { $requests } requests open).
-       *[unknown] All { $pool } threads of the pool are busy (threads { $threads }).
+        [known] All { $pool } threads of the pool were busy: the process had { $threads } threads, those outside the pool included, and its gauge in_flight reached { $requests }.
+       *[unknown] All { $pool } threads of the pool were busy: the process had { $threads } threads, those outside the pool included.
     }
 health-pool-free = The process had at most { $threads } threads, fewer than a pool of { $pool }.
 health-pool-free-by-requests = At most { $requests } requests were open in the process, fewer than a pool of { $pool } threads.

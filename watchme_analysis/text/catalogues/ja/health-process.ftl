@@ -14,13 +14,13 @@ health-memory-at-limit = プロセスのメモリは { $before } MB から { $mo
 health-memory-grown = プロセスのメモリは { $before } MB から { $most } MB に増えました。
 health-pool-full =
     { $known ->
-        [known] スレッド数は { $samples } サンプル中 { $flat } サンプルで { $threads } に達し、その間の処理中リクエストは最大 { $requests } 件でした。
+        [known] スレッド数は { $samples } サンプル中 { $flat } サンプルで { $threads } に達し、その間のプロセスのゲージ in_flight は最大 { $requests } でした。
        *[unknown] スレッド数は { $samples } サンプル中 { $flat } サンプルで { $threads } に達していました。
     }
 health-pool-full-detail =
     { $known ->
-        [known] プールの { $pool } スレッドがすべて使用中です (スレッド数 { $threads }、処理中リクエスト最大 { $requests } 件)。
-       *[unknown] プールの { $pool } スレッドがすべて使用中です (スレッド数 { $threads })。
+        [known] プールの { $pool } スレッドがすべて使用中でした。プロセスのスレッド数はプール以外も含めて { $threads }、ゲージ in_flight は最大 { $requests } でした。
+       *[unknown] プールの { $pool } スレッドがすべて使用中でした。プロセスのスレッド数はプール以外も含めて { $threads } でした。
     }
 health-pool-free = プロセスのスレッド数は最大 { $threads } で、プールの { $pool } に達していません。
 health-pool-free-by-requests = プロセスで処理中のリクエストは最大 { $requests } 件で、プールの { $pool } スレッドに達していません。
