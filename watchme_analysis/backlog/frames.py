@@ -76,13 +76,15 @@ def _errors_of(tables: Tables, frame: pd.DataFrame, language: str) -> list[str]:
     ]
 
 
-def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
-    """Return the recorded changes with their distance from the incident's start.
+def changes_near(
+    tables: Tables, start: datetime | None = None, named: datetime | None = None
+) -> pd.DataFrame:
+    """Return the recorded changes with their distance from the incident's first harm.
 
     Columns: ``time``, ``event_name``, ``user``, ``resource``, ``what`` (in English), ``description`` (the
     same as a message), ``queues`` (affected through the topology, text), ``minutes_before_start`` (negative
     after it), ``could_cause`` (causes that such a change can bring about, text), ``named`` (true for the
-    change that the diagnosis names).
+    change that the diagnosis names, which was made at ``named``).
     """
     import pandas as pd
 
@@ -100,8 +102,7 @@ def changes_near(tables: Tables, start: datetime | None = None) -> pd.DataFrame:
                 "queues": ", ".join(change.queues),
                 "minutes_before_start": minutes,
                 "could_cause": ", ".join(change.begins),
-                # The start of an incident that a change caused equals the time of the change.
-                "named": start is not None and change.time == start,
+                "named": change.time == named,
             }
         )
     columns = [

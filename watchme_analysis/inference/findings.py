@@ -340,6 +340,15 @@ class Diagnosis:
         return answer_html(_answers().stored_answer(self.to_dict()))  # type: ignore[no-any-return]
 
     @property
+    def first_harm(self) -> datetime | None:
+        """Return the beginning that surfaces name and durations count from: the first harm.
+
+        It is that of :attr:`facts`, at or after ``incident_start``, which may be a change before any harm.
+        """
+        begun = next((one.value for one in self.facts if one.id == "first_harm"), None)
+        return self.incident_start if begun is None else datetime.fromisoformat(str(begun))
+
+    @property
     def cause_line(self) -> Text:
         """Return in one sentence whether the cause was found, which it is, and how sure that is."""
         return _answers().cause_line(self)  # type: ignore[no-any-return]

@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from watchme_analysis.alarms.sections import plot_alarm_times
+from watchme_analysis.alarms.specification import STANDARD
+from watchme_analysis.alarms.trials import backtest_alarms
 from watchme_analysis.backlog.frames import changes_near, dead_letters_by
 from watchme_analysis.backlog.onset_order import onset_order
 from watchme_analysis.backlog.recurrence import patterns
@@ -143,7 +145,8 @@ class BacklogPage(Page):
 
     @cached_property
     def _changes(self) -> pd.DataFrame:
-        frame = changes_near(self.investigation, self._start)
+        # An incident that a change caused starts with it, before the first harm.
+        frame = changes_near(self.investigation, self._start, self.diagnosis.incident_start)
         inside = (frame["time"] >= self.window.start) & (frame["time"] < self.window.end)
         return frame[inside].sort_values("time", kind="stable")
 
@@ -389,9 +392,14 @@ class BacklogPage(Page):
         frame = frame.assign(first=utc_times(frame["first"])) if len(frame) else frame
 
         def plot() -> FigureView:
-            rows = frame.dropna(subset=["first"]).sort_values("first", kind="stable").head(_FEW)
-            bars = [(f"{row.alarm}\n{row.resource}", [(row.first, None)]) for row in rows.itertuples()]
-            return plot_alarm_times(bars, self.span())
+            tested = backtest_alarms(self.investigation, pipelines(self.investigation), STANDARD)
+            bars = [
+                (f"{item.spec.name}\n{item.resource}", item.run.raised)
+                for item in tested
+                if item.run and item.run.raised
+            ]
+            bars.sort(key=lambda bar: bar[1][0][0])
+            return plot_alarm_times(bars[:_FEW], self.span())
 
         return Section(
             alarm_table(alarms, self._start, self.zone, self.language),

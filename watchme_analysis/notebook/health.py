@@ -41,7 +41,7 @@ from watchme_analysis.requests.concurrency import (
 from watchme_analysis.requests.connection_reuse import connections_used, outcome_by_connection
 from watchme_analysis.requests.followed import FollowedRequests, fate_counts
 from watchme_analysis.requests.layers import layer_shares, layer_times
-from watchme_analysis.requests.observations import phases
+from watchme_analysis.requests.observations import INNER, phases
 from watchme_analysis.requests.waterfall import chosen_requests, waterfall
 from watchme_analysis.text.message import Text
 from watchme_analysis.text.render import render
@@ -142,9 +142,16 @@ class HealthPage(Page):
         panels = chosen_panels(self.context.observed, metrics, reasons)
         return self._noted(self._plot_timeline(panels, "strip"), self.marks)
 
+    def _named(self, metrics: pd.DataFrame) -> pd.DataFrame:
+        """Return metrics of a file without a suffix with the name of the one service that it can be of."""
+        named = metrics["service"].fillna("")
+        left = set(self.investigation.table("app_processes")["service"].dropna()) - set(named)
+        return metrics.assign(service=named.replace("", left.pop())) if len(left) == 1 else metrics
+
     def _plot_timeline(self, only: Collection[str] = (), name: str = "timeline") -> FigureView:
         tables = {name: self.investigation.table(name) for name in ("error_log", "app_log", "host_metrics")}
         tables["bins"] = dense_bins(self.context.observed)
+        tables["host_metrics"] = self._named(tables["host_metrics"])
         span, routes = self.span(self.marks), self.context.routes
         return plot_health_timeline(self.context.observed, tables, span, routes, only, name)
 
@@ -207,6 +214,13 @@ class HealthPage(Page):
         chosen = list(self.context.routes) or self.routes[:1]
         return waterfall(self.followed, chosen_requests(self._layers, chosen))
 
+    @property
+    def _slowest_probe_s(self) -> float:
+        """Return the longest probe past Nginx of the endpoints in :attr:`waterfall`, in seconds."""
+        observed, shown = self.context.observed, self.context.routes or self.routes[:1]
+        rows = observed["vantage"].isin(INNER) & observed["route"].isin(list(shown))
+        return float(observed.loc[rows, "duration_s"].max())
+
     @cached_property
     def _waterfall_rows(self) -> pd.DataFrame:
         found = self._waterfall
@@ -226,7 +240,7 @@ class HealthPage(Page):
             self._waterfall_rows,
             self._rows("access_log"),
             plot="waterfall",
-            reading=lambda: readings.followed(self._waterfall),
+            reading=lambda: readings.followed(self._waterfall, self._slowest_probe_s),
         )
 
     @section
@@ -248,6 +262,7 @@ class HealthPage(Page):
         found, metrics = self.context, self.investigation.table("host_metrics")
         route = self.routes[0] if self.routes else found.checked_path
         opened = open_requests(found.joined)
+        opened = opened.assign(phase=phases(opened["time"], *self._bounds))
         service = service_name(found, metrics)
         jobs = other_requests_in_flight(opened, metrics, route, found.upstreams.get(route), service)
         lag = latency_lag(found.observed, route, jobs, sampling_step_s(found.joined))

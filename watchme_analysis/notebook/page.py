@@ -221,11 +221,11 @@ class Page:
 
     @property
     def incident(self) -> tuple[datetime, datetime | None] | None:
-        """Return start and end of the incident; None without an incident or a known start."""
+        """Return first harm and end of the incident; None without an incident or a known start."""
         found = self.diagnosis
-        if found.incident_start is None or found.verdict == "no_incident":
+        if found.first_harm is None or found.verdict == "no_incident":
             return None
-        return found.incident_start, found.incident_end
+        return found.first_harm, found.incident_end
 
     @property
     def _bounds(self) -> tuple[datetime | None, datetime | None]:

@@ -146,8 +146,11 @@ def layers(frame: pd.DataFrame) -> Text:
     )
 
 
-def followed(frame: pd.DataFrame) -> Text:
-    """Return how long the slowest request took, and which layers have no record of it."""
+def followed(frame: pd.DataFrame, slowest_probe_s: float) -> Text:
+    """Return how long the slowest logged request took, and which layers have no record of it.
+
+    A probe past Nginx that took longer, in seconds, is named beside it; NaN where there is none.
+    """
     slowest = frame[frame["request"].eq("slowest") & frame["to_s"].notna()]
     if slowest.empty:
         return message("reading-no-request")
@@ -157,6 +160,8 @@ def followed(frame: pd.DataFrame) -> Text:
         request=Resource(slowest["what"].iloc[0]),
         start=slowest["start"].iloc[0].to_pydatetime(),
         lasted=Duration(_float(slowest["to_s"].max())),
+        probed=Choice("slower" if slowest_probe_s > slowest["to_s"].max() else "none"),
+        probe=Duration(slowest_probe_s),
         layers=Phrases(tuple(message(f"on-{layer}") for layer in unseen)),
         lacks=Choice("some" if len(unseen) else "none"),
     )
@@ -179,12 +184,16 @@ def fates(frame: pd.DataFrame) -> Text:
 
 
 def in_flight(frame: pd.DataFrame) -> Text:
-    """Return the largest number of requests that an upstream had open, and their most frequent endpoint."""
+    """Return the largest number of requests that an upstream had open, and their most frequent endpoint.
+
+    The usual number is the median outside the incident; of the whole record where there is none.
+    """
     if frame.empty or not frame["in_flight"].max():
         return message("reading-no-request")
     totals = frame.groupby(["time", "upstream"])["in_flight"].sum()
     time, upstream = totals.idxmax()
     rows = frame[frame["time"].eq(time) & frame["upstream"].eq(upstream)]
+    outside = frame[frame["phase"].ne("incident").fillna(True) & frame["upstream"].eq(upstream)]
     most = rows.loc[rows["in_flight"].idxmax()]
     return message(
         "reading-in-flight",
@@ -193,7 +202,8 @@ def in_flight(frame: pd.DataFrame) -> Text:
         time=time.to_pydatetime(),
         of_route=int(most["in_flight"]),
         route=Resource(most["route"]),
-        usual=Number(_float(totals.xs(upstream, level="upstream").median())),
+        usual=Number(_float(outside.groupby("time")["in_flight"].sum().median())),
+        compared=Choice("outside" if frame["phase"].notna().any() else "all"),
     )
 
 

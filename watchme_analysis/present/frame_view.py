@@ -70,7 +70,8 @@ class FrameView:
             for name, kind in zip(names, self._types, strict=True)
         )
         body = "".join(_html_row(row) for row in self._rows)
-        query = f"<details><summary>SQL</summary><pre>{escape(redacted(self.query))}</pre></details>"
+        about = escape(render(message("frame-query"), self.language))
+        query = f"<details><summary>{about}</summary><pre>{escape(redacted(self.query))}</pre></details>"
         return (
             '<div class="watchme-table" style="overflow-x:auto"><table>\n'
             f'<caption style="text-align:left"><code>{escape(self._note)}</code></caption>\n'

@@ -21,8 +21,8 @@ def binned(pipelines: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
     """Return every series of every pipeline in at most ``most`` equal steps, the shortest that fit.
 
     Columns: ``queue``, ``series`` (a column of a pipeline's frame), ``time`` (start of the step, UTC),
-    ``value`` (counts: sum; ``duration_avg_s``: mean; else maximum; null in a step without a point),
-    ``step_s``. A series that has no point in any step has no rows.
+    ``value`` (counts: sum; ``duration_avg_s``: mean; ``dlq_visible``: last; else maximum; null in a step
+    without a point), ``step_s``. A series that has no point in any step has no rows.
     """
     import pandas as pd
 
@@ -36,6 +36,9 @@ def binned(pipelines: Sequence[Pipeline], most: int = 180) -> pd.DataFrame:
                 values = groups[column].sum(min_count=1)
             elif column == "duration_avg_s":
                 values = groups[column].mean()
+            elif column == "dlq_visible":
+                # A DLQ keeps its messages. Single readings of SQS are approximate and may exceed them.
+                values = groups[column].last()
             else:
                 values = groups[column].max()
             if values.notna().any():

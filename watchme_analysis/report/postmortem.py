@@ -188,7 +188,7 @@ class PostmortemText:
     def _events(self) -> list[tuple[str, str]]:
         """Return time and description of what happened, in order."""
         page, events = self._page, list[tuple[datetime, str]]()
-        bounds = page.diagnosis.incident_start, page.diagnosis.incident_end
+        bounds = page.diagnosis.first_harm, page.diagnosis.incident_end
         said = self._label("postmortem-began"), self._label("postmortem-ended")
         events += [(bound, text) for bound, text in zip(bounds, said, strict=True) if bound is not None]
         changes = page.changes.frame.sort_values("time", kind="stable").head(_MOST_CHANGES)
@@ -212,7 +212,7 @@ class PostmortemText:
     def _fired(self) -> Iterator[tuple[datetime, str]]:
         """Yield the first time at which each alarm fired in the incident, according to its history."""
         rows = alarms_fired(self._page.investigation.case)
-        begin, end = self._page.diagnosis.incident_start, self._page.diagnosis.incident_end
+        begin, end = self._page.diagnosis.first_harm, self._page.diagnosis.incident_end
         if begin is None:
             return
         rows = rows[rows["time"] >= begin]
@@ -292,7 +292,7 @@ class PostmortemText:
 
     def _was_acted(self, case: Case) -> bool:
         """Return whether the case records an action since the incident began that was done."""
-        begun = self._page.diagnosis.incident_start
+        begun = self._page.diagnosis.first_harm
         times = [time for time, _, outcome in actions_taken(case) if outcome == "done"]
         return any(begun is None or time >= begun for time in times)
 

@@ -48,9 +48,9 @@ class CaseBacktest:
 
     @property
     def start(self) -> datetime | None:
-        """Return the start of the incident; None without an incident, or when the start is unknown."""
+        """Return the first harm of the incident; None without an incident, or when it is unknown."""
         found = self.diagnosis
-        return None if found.verdict == "no_incident" else found.incident_start
+        return None if found.verdict == "no_incident" else found.first_harm
 
     @cached_property
     def span_s(self) -> float:

@@ -12,7 +12,7 @@ reading-queries = { $queries ->
 reading-findings-none = No causes were weighed.
 reading-findings = “{ $first }” leads with { $probability }, before “{ $second }” with { $other }: { $supporting } statements support it and { $contradicting } contradict it.
 reading-no-incident = No incident separates the requests: { $bad } of { $requests } were slow or failed.
-reading-observations = { $bad } of { $during } requests were slow or failed during the incident, and { $usual_bad } of { $usual } outside of it.
+reading-observations = { $bad } of { $during } observations were slow or failed during the incident, and { $usual_bad } of { $usual } outside of it; a request counts at every vantage that saw it.
 reading-not-compared = Nothing can be compared: there are no rows both within and outside of the incident.
 reading-comparison = { $route }, seen from { $vantage }, changed most: { $bad } of { $requests } requests were slow or failed, with a median of { $now } instead of { $usual }. { $well } of { $routes } endpoints stayed well.
 reading-layers = { $route } took longer mostly { $layer ->
@@ -23,13 +23,19 @@ reading-layers = { $route } took longer mostly { $layer ->
    *[body] while the response body was read
   }: { $now } instead of { $usual }, { $share } of the increase.
 reading-no-request = No request can be followed: neither the edge nor Nginx logged one.
-reading-followed = The slowest request, { $request } at { $start }, took { $lasted }. { $lacks ->
+reading-followed = The slowest request in the logs of the edge and Nginx, { $request } at { $start }, took { $lasted }. { $lacks ->
     [some] These layers have a log without it: { $layers }.
    *[none] Every layer with a log has a record of it.
+  }{ $probed ->
+    [slower] {" "}A probe that neither of them logs took { $probe }.
+   *[none] {""}
   }
 reading-all-served = All of the { $requests } requests were served.
 reading-fates = { $count } of { $requests } requests of { $route } in the incident ended so: { $fate }. Outside of it { $usual } did.
-reading-in-flight = At most { $requests } requests to { $upstream } were open at once, at { $time }; usually there are { $usual }. { $of_route } of them were for { $route }.
+reading-in-flight = At most { $requests } requests to { $upstream } were open at once, at { $time }; { $compared ->
+    [outside] outside the incident the median is { $usual }
+   *[all] the median is { $usual }
+  }. { $of_route } of them were for { $route }.
 reading-no-errors = Nginx's error log has no line of the window, or was not collected.
 reading-errors = { $count } of { $lines } lines in Nginx's error log are of one kind, { $kind }, from { $first } to { $last }.
 reading-settings = { $different } of { $settings } settings differ between these paths{ $differs ->

@@ -23,6 +23,7 @@ further-caption = All sections of this page; each is a function
 queries-caption = Log queries that fetched the data
 queries-none = No log query: the logs were read from files, or there are none.
 bars-empty = No rows.
+frame-query = SQL of the rows behind it, from which the frame is computed
 frame-rows = { $shown } of { $rows } rows
 column-section = function
 column-shows = shows

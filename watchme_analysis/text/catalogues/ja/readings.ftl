@@ -12,7 +12,7 @@ reading-queries = { $queries ->
 reading-findings-none = 評価された原因はありません。
 reading-findings = 最も確からしい原因は「{ $first }」({ $probability }) で、次は「{ $second }」({ $other }) です。支持する記述の数は { $supporting }、反する記述の数は { $contradicting } です。
 reading-no-incident = リクエストを分けるインシデントはありません。{ $requests } 件中 { $bad } 件が遅延または失敗しました。
-reading-observations = インシデント中は { $during } 件中 { $bad } 件のリクエストが遅延または失敗し、それ以外の時間は { $usual } 件中 { $usual_bad } 件でした。
+reading-observations = インシデント中は観測 { $during } 件中 { $bad } 件が遅延または失敗し、それ以外の時間は { $usual } 件中 { $usual_bad } 件でした (1 件のリクエストは、観測した地点ごとに数えます)。
 reading-not-compared = インシデントの中と外の両方に行がないため、比較できません。
 reading-comparison = 最も変化したのは { $route } ({ $vantage } から観測) です。{ $requests } 件中 { $bad } 件が遅延または失敗し、中央値は { $usual } から { $now } になりました。{ $routes } 個のエンドポイントのうち { $well } 個は正常でした。
 reading-layers = { $route } の所要時間は主に{ $layer ->
@@ -23,13 +23,19 @@ reading-layers = { $route } の所要時間は主に{ $layer ->
    *[body] 応答ボディの読み取り
   }で増えました。{ $usual } から { $now } になり、増加分の { $share } を占めます。
 reading-no-request = エッジと Nginx のどちらにもログがないため、リクエストを追跡できません。
-reading-followed = 最も遅いリクエスト ({ $start } の { $request }) は { $lasted } かかりました。{ $lacks ->
+reading-followed = エッジと Nginx のログで最も遅いリクエスト ({ $start } の { $request }) は { $lasted } かかりました。{ $lacks ->
     [some] ログがあるのに記録がない層: { $layers }。
    *[none] ログのあるすべての層に記録があります。
+  }{ $probed ->
+    [slower] エッジと Nginx のログに残らないプローブには { $probe } かかったものがあります。
+   *[none] {""}
   }
 reading-all-served = { $requests } 件のリクエストすべてに応答しました。
 reading-fates = インシデント中の { $route } のリクエスト { $requests } 件中 { $count } 件の結果は「{ $fate }」でした。それ以外の時間は { $usual } 件でした。
-reading-in-flight = { $upstream } で同時に処理中だったリクエストは、{ $time } の { $requests } 件が最大です (通常は { $usual } 件)。そのうち { $of_route } 件は { $route } でした。
+reading-in-flight = { $upstream } で同時に処理中だったリクエストは、{ $time } の { $requests } 件が最大です ({ $compared ->
+    [outside] インシデント以外の時間の中央値は { $usual } 件
+   *[all] 中央値は { $usual } 件
+  })。そのうち { $of_route } 件は { $route } でした。
 reading-no-errors = Nginx のエラーログに対象期間の行がないか、エラーログが収集されていません。
 reading-errors = Nginx のエラーログの { $lines } 行中 { $count } 行は「{ $kind }」で、{ $first } から { $last } まで続きました。
 reading-settings = { $settings } 個の設定のうち { $different } 個がパスによって異なります{ $differs ->

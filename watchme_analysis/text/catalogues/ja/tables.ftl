@@ -20,6 +20,7 @@ further-caption = このページのすべてのセクション (関数)
 queries-caption = データを取得したログクエリ
 queries-none = ログクエリはありません。ログはファイルから読み込んだか、存在しません。
 bars-empty = 行がありません。
+frame-query = 元になる行を返す SQL (フレームはこの行から計算)
 frame-rows = { $rows } 行中 { $shown } 行
 column-section = 関数
 column-shows = 内容
