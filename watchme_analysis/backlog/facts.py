@@ -247,15 +247,15 @@ def _consumer(consumer: Consumer) -> Fact:
 
 
 def _host_cpu(context: BacklogContext, start: datetime | None, end: datetime | None) -> list[Fact]:
-    """Return the median CPU of the busiest host from the first harm to the end and before, where it rose."""
+    """Return the highest CPU of the busiest host from the first harm to the end and before, where it rose."""
     if context.focus is None or start is None:
         return []
     used = context.focus.pipeline.frame["cpu_pct"].dropna()
     during = used[start:end] if end is not None else used[start:]
-    medians = used[used.index < start].median(), during.median()
-    if not medians[1] - medians[0] >= CPU_ROSE:
+    highest = used[used.index < start].max(), during.max()
+    if not highest[1] - highest[0] >= CPU_ROSE:
         return []
-    before, since = (round(float(median)) for median in medians)
+    before, since = (round(float(value)) for value in highest)
     return [fact("host_cpu", since, message("fact-host-cpu-value", during=since, before=before), "%")]
 
 

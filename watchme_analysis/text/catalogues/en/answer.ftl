@@ -103,7 +103,7 @@ fact-consumer-value =
        *[unknown] {""}
     }
 fact-host-cpu = Host CPU: { $value }
-fact-host-cpu-value = median { $during } % (before the incident { $before } %)
+fact-host-cpu-value = up to { $during } % (before the incident up to { $before } %)
 fact-error = Error: { $value }
 
 # Cause

@@ -94,7 +94,7 @@ fact-consumer-value =
        *[unknown] {""}
     }
 fact-host-cpu = ホストの CPU: { $value }
-fact-host-cpu-value = 中央値 { $during } % (インシデント前は { $before } %)
+fact-host-cpu-value = 最大 { $during } % (インシデント前は最大 { $before } %)
 fact-error = エラー: { $value }
 
 # 原因
