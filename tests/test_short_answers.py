@@ -191,3 +191,29 @@ def test_a_restarting_container_of_docker_ps_is_the_headline(tmp_path):
     assert found["ranking"][0]["cause"] == "app_down"
     assert "api-1" in found["headline"]
     assert "Restarting (3)" in found["headline"]
+
+
+def test_two_layers_that_are_left_are_named_without_a_cause(tmp_path):
+    """One of two targets of a load balancer fails, so neither its callers nor a common dependency does."""
+    line = (
+        "https {time} app/web/0123456789abcdef 192.0.2.7:4000 {target} 0.001 {times} {status} {status} 1 2 "
+        '"GET https://example.com:443/health HTTP/1.1" "curl/8.5.0" - - '
+        "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/0123456789abcdef "
+        '"Root=1-5f" "example.com" "-" 0 {time} "forward" "-" "-" "{target}" "-" "-" "-"\n'
+    )
+    rows = []
+    for at in range(200):
+        fails = 60 <= at < 120 and at % 2
+        rows.append(
+            line.format(
+                time=f"{START + timedelta(seconds=2 * at):%Y-%m-%dT%H:%M:%S.000000Z}",
+                target="192.0.2.20:8000" if at % 2 else "192.0.2.21:8000",
+                times="-1 -1" if fails else "0.020 0.000",
+                status="504" if fails else "200",
+            )
+        )
+    found = diagnose("health", pasted(tmp_path, "alb.log", "".join(rows))).to_dict()
+    left = {layer["layer"] for layer in found["layers"] if layer["status"] != "refuted"}
+    assert left == {"process", "network"}
+    for words in ("process", "network"):
+        assert words in found["cause_line"]

@@ -192,11 +192,13 @@ def cause_line(found: Diagnosis) -> Text:
     ids = [entry.finding.cause for entry in group]
     names = [message("value", value=value_of(known[name].name if name in known else name)) for name in ids]
     layer = found.extra.get("layer")
+    left = [one["layer"] for one in found.extra.get("layers", ()) if one["status"] != "refuted"]
+    left = [layer] if layer else left if len(left) == 2 else []
     return message(
         "answer-cause-open",
         number=len(names),
         causes=Phrases(tuple(names)),
-        known=Choice("layer" if layer else "none"),
-        layer=message(f"layer-{layer}") if layer else message("count-unknown"),
+        known=Choice(("none", "layer", "layers")[len(left)]),
+        layer=Phrases(tuple(message(f"layer-{name}") for name in left)),
         considered=len(found.ranking),
     )

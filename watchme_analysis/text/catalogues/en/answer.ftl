@@ -113,6 +113,7 @@ answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $also ->
   }
 answer-cause-open = Cause open{ $known ->
     [layer] {" "}(but it lies here: { $layer })
+    [layers] {" "}(but it lies in one of these: { $layer })
    *[none] {""}
   }: { $number ->
     [0] no evidence speaks for any of { $considered } causes.

@@ -104,6 +104,7 @@ answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $a
   }
 answer-cause-open = 原因は未確定{ $known ->
     [layer] {" "}(箇所は判明: { $layer })
+    [layers] {" "}(箇所の候補: { $layer })
    *[none] {""}
   }: { $number ->
     [0] { $considered } 件の原因のいずれにも、裏付けるデータがありません。
