@@ -132,6 +132,7 @@ def test_a_whole_number_fits_in_a_column(value, found):
     ("text", "seconds"),
     [
         ("0.004s", 0.004), ("12 ms", 0.012), (" 3us ", 3e-6), ("3µs", 3e-6), ("250ns", 2.5e-7),
+        ("1m5s", 65), ("1h0m0.5s", 3600.5),
         ("12", None), ("12 m", None), ("-1s", None), ("1.s", None), (12, None), (None, None),
         ("1" * 18 + "s", float("1" * 18)), ("1" * 19 + "s", None),
     ],

@@ -156,7 +156,8 @@ def number(value: object) -> float | None:
 
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION_PART = re.compile(r"(\d{1,18}(?:\.\d{1,18})?) ?(ns|us|µs|ms|s|m|h)")
-_DURATION = re.compile(f"(?:{_DURATION_PART.pattern})+")
+# Go writes hours and minutes only before seconds.
+_DURATION = re.compile(r"(?:\d{1,18}h)?(?:\d{1,18}m(?!s))?\d{1,18}(?:\.\d{1,18})? ?(?:ns|us|µs|ms|s)")
 
 
 def duration_s(value: object) -> float | None:

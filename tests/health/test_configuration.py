@@ -106,13 +106,13 @@ def test_settings_of_two_paths_stand_side_by_side_and_what_differs_is_marked(tmp
     directives, _ = read_nginx_config(RawFile(tmp_path, "nginx.conf"))
     paths = ["/svc/health", "/svc/jobs"]
     frame = settings_by_path(directives, paths).set_index("setting")
-    assert frame.loc["served by", paths].tolist() == ["location = /svc/health", "location /svc/"]
-    assert frame.loc["asks", paths].tolist() == ["192.0.2.99:9", "192.0.2.11:8100"]
-    assert frame.loc["as", paths].tolist() == ["/health", "/jobs"]
+    assert frame.loc["location", paths].tolist() == ["location = /svc/health", "location /svc/"]
+    assert frame.loc["upstream address", paths].tolist() == ["192.0.2.99:9", "192.0.2.11:8100"]
+    assert frame.loc["upstream path", paths].tolist() == ["/health", "/jobs"]
     assert frame.loc["limit_conn", "/svc/health"] == "1 connection at once for each $binary_remote_addr"
     assert frame["differs"].to_dict() == {
-        "served by": True, "asks": True, "as": False, "limit_conn": True, "proxy_cache": False,
-        "proxy_connect_timeout": False, "proxy_read_timeout": True,
+        "location": True, "upstream address": True, "upstream path": False, "limit_conn": True,
+        "proxy_cache": False, "proxy_connect_timeout": False, "proxy_read_timeout": True,
     }  # fmt: skip
     shown = settings_table(settings_by_path(directives, paths), paths).to_text()
     assert "60s (Nginx's own)" in shown

@@ -45,14 +45,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        # Python 3.13 reads values that are nested more deeply than a function can follow.
+        manifest = restored_texts(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError) as error:
         raise CaseError(error_message("error-manifest-unreadable", path=path, reason=error)) from error
-    if not isinstance(found, dict) or "format_version" not in found:
+    if not isinstance(manifest, dict) or "format_version" not in manifest:
         raise CaseError(error_message("error-manifest-foreign", path=path))
-    if found["format_version"] != FORMAT_VERSION:
+    if manifest["format_version"] != FORMAT_VERSION:
         raise CaseError(error_message("error-manifest-version", folder=folder))
-    manifest: dict[str, Any] = restored_texts(found)
     wrong = _wrong(manifest, _FIELDS)
     if wrong:
         raise CaseError(error_message("error-manifest-damaged", path=path, place=repr(wrong)))
