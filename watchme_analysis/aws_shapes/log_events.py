@@ -1,17 +1,19 @@
 """Log events of CloudWatch in the shapes of other commands than Insights queries.
 
-``aws logs filter-log-events`` and ``get-log-events`` (JSON), ``aws logs tail`` (text, with or without the
-name of the stream), exports to S3 (``000000.gz``), results that the console of Logs Insights saved as CSV
+``aws logs filter-log-events`` and ``get-log-events`` (JSON), ``aws logs tail`` and ``sam logs`` (text, with
+or without the name of the stream), rows copied from the console, exports to S3 (``000000.gz``), results that the console of Logs Insights saved as CSV
 or JSON, and what Lambda wrote without any of these: text without times, and lines of JSON (its JSON log
 format, events of the Telemetry API such as ``platform.report``, Embedded Metric Format, Powertools). None
 states its log group, though Powertools states the function. Otherwise a file is taken for the log of the
 function that it is named after, if Lambda wrote some of its lines or named its streams, or if the evidence
-describes that function (``functions/NAME.json``).
+describes that function. If the evidence describes a single function, Lambda's lines are its log, whatever
+the file's name.
 
 Sources: https://docs.aws.amazon.com/cli/latest/reference/logs/ (the pages of these commands),
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html,
 https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html,
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html,
+https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-logging.html,
 and https://docs.powertools.aws.dev/lambda/python/latest/core/logger/.
 """
 
@@ -35,20 +37,23 @@ from watchme_analysis.aws_shapes.responses import (
     json_value,
     objects_under,
     of_file,
+    only_described,
     table_result,
     utc_time,
 )
 from watchme_analysis.files.csv_table import quoted_rows
 from watchme_analysis.files.evidence_file import RawFile, TablePart
 from watchme_analysis.files.lines import decoded, display_text, each_line, long_line_problem, split_lines
-from watchme_analysis.text.message import Code, Resource
+from watchme_analysis.text.message import Choice, Code, Resource
 
 _SOURCE = "cloudwatch_log_events"
-# A line of `aws logs tail` or of an export: its time, the stream if it is shown, and the message. The names
-# of streams of Lambda and of ECS contain slashes.
+# The names of streams of Lambda and of ECS contain slashes.
+_STREAM = r"\d{4}/\d\d/\d\d/\S*\[\S+\]\S+|[\w.-]+/[\w.-]+/[0-9a-f-]{32,36}"
+# A line of `aws logs tail` or of an export: its time, the stream if it is shown, and the message. `sam logs`
+# writes the stream first, and rows that are copied from the console have a tab.
 _LINE = re.compile(
-    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?) "
-    r"(?:(?P<stream>\d{4}/\d\d/\d\d/\S*\[\S+\]\S+|[\w.-]+/[\w.-]+/[0-9a-f-]{32,36}) )?(?P<message>.*)",
+    rf"(?:(?P<first>{_STREAM}) )?(?P<time>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?:Z|[+-]\d\d:\d\d)?)[ \t]"
+    rf"(?:(?P<stream>{_STREAM}) )?(?P<message>.*)",
     re.DOTALL,
 )
 # Lines that Lambda writes itself, and the name of its streams: day, version, number.
@@ -65,7 +70,7 @@ _STEM_ENDINGS = re.compile(r"([-_.](events?|logs?|tail|insights|results?))+$|\.(
 # Names of files that are not those of a function.
 _NO_NAMES = frozenset(
     {"", "log", "logs", "events", "console", "results", "output", "export", "exports", "query", "tail", "aws"}
-    | {"lambda", "cloudwatch"}
+    | {"lambda", "cloudwatch", "insights", "sam"}
 )
 # Folders of an export to S3: its default prefix, its task, and the log stream of its numbered files.
 _EXPORT_FOLDER = re.compile(
@@ -94,7 +99,8 @@ def event_parts(raw: RawFile) -> Iterator[TablePart]:
     if stated:
         notes = []
     elif function:
-        notes = [of_file(raw, "note-log-of-function", function=Resource(function))]
+        by = Choice("name" if function in raw.name else "only")
+        notes = [of_file(raw, "note-log-of-function", function=Resource(function), by=by)]
     else:
         example = "logs/NAME/000000.gz" if _is_of_export(raw) else "logs/NAME.json"
         notes = [of_file(raw, "note-log-group-unknown", example=Code(example))]
@@ -148,7 +154,7 @@ def _text_events(raw: RawFile, damage: list[str]) -> tuple[list[dict[str, Any]],
         match = _LINE.match(text)
         # The AWS CLI prints UTC, also without an offset.
         if match is not None and utc_time(match["time"]) is not None:
-            cells = {"@timestamp": match["time"], "@logStream": match["stream"]}
+            cells = {"@timestamp": match["time"], "@logStream": match["stream"] or match["first"]}
             found.append({name: value for name, value in cells.items() if value is not None})
             messages.append([match["message"]])
         elif found:
@@ -212,11 +218,20 @@ def _function(raw: RawFile, cells: list[dict[str, Any]]) -> str | None:
     Files of an export to S3 have numbers, so that a folder above them must have the name of the function.
     """
     name = _stem(raw)
+    if not _is_of_export(raw) and not _describes(raw, name) and any(map(_is_of_lambda, cells)):
+        only = only_described(raw, "FunctionName")
+        own = _words(name) - _NO_NAMES
+        if only and (not own or own & _words(only)):
+            return only
     if _is_of_export(raw):
         above = (folder.name for folder in PurePath(raw.relative).parents)
         name = next((one for one in above if not _EXPORT_FOLDER.fullmatch(one)), "")
     is_named = name.lower() not in _NO_NAMES and not name.isdigit()
     return name if is_named and (_describes(raw, name) or any(map(_is_of_lambda, cells))) else None
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[-_.\s]+", name.lower()))
 
 
 def _is_of_lambda(cells: dict[str, Any]) -> bool:

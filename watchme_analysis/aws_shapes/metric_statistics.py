@@ -1,7 +1,8 @@
 """CloudWatch metrics as ``aws cloudwatch get-metric-statistics`` and the console's CSV show them.
 
 Both name a metric, but often no queue or function. The name of the file adds it: ``metrics/NAME-Errors.json``
-holds the ``Errors`` of the function ``NAME``.
+holds the ``Errors`` of the function ``NAME``. If it names none, and the evidence describes a single queue or
+function, the metric is that resource's: the console leaves out of its labels what all series share.
 
 Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html
 """
@@ -15,7 +16,7 @@ from typing import Any
 
 from watchme_analysis.aws_shapes.metric_points import series_parts
 from watchme_analysis.aws_shapes.metric_series import KNOWN_METRICS
-from watchme_analysis.aws_shapes.responses import ResponseProblems, documents
+from watchme_analysis.aws_shapes.responses import ResponseProblems, documents, only_described
 from watchme_analysis.files.csv_table import quoted_rows
 from watchme_analysis.files.evidence_file import RawFile, TablePart
 from watchme_analysis.text.message import message
@@ -117,6 +118,8 @@ def _label(raw: RawFile, label: str) -> str:
     # The name of a FIFO queue ends with `.fifo`.
     stem = re.sub(r"\.(?:json|csv)$", "", PurePath(raw.name).name)
     resource = re.sub(re.escape(label), "", stem, flags=re.IGNORECASE).strip("-_ ")
+    if resource in ("", stem):
+        resource = only_described(raw, KNOWN_METRICS[label].dimension) or resource
     return f"{resource} {label}"
 
 

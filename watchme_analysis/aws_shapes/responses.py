@@ -155,6 +155,32 @@ def has_key(raw: RawFile, *keys: str) -> bool:
     return head[:1] in {b"{", b"["} and any(b'"' + key.encode() + b'"' in head for key in keys)
 
 
+# Where AWS's responses name the function or the queue that they describe, and the queues that are DLQs.
+_DESCRIBED = {
+    "FunctionName": re.compile(rb'"FunctionName"\s*:\s*"([\w-]+)"'),
+    "QueueName": re.compile(rb'"QueueArn"\s*:\s*"arn:[^"]*:([\w.-]+)"'),
+}
+_DLQ = re.compile(rb'deadLetterTargetArn[\\": ]+arn:[^"\\]*:([\w.-]+)')
+
+
+def only_described(raw: RawFile, dimension: str) -> str | None:
+    """Return the only function or queue that responses in the evidence describe; None for none or several.
+
+    ``dimension`` is ``FunctionName`` or ``QueueName``. DLQs of another queue do not count.
+    """
+
+    def find() -> str | None:
+        folders = {raw.path.parent, raw.root, raw.root / "functions", raw.root / "queues"}
+        files = {path for folder in folders for path in folder.glob("*.json*")}
+        relative = (path.relative_to(raw.root).as_posix() for path in files if path.is_file())
+        heads = [RawFile(raw.root, name).head(_KEYS_WITHIN_BYTES) for name in relative]
+        names = {name for head in heads for name in _DESCRIBED[dimension].findall(head)}
+        names -= {name for head in heads for name in _DLQ.findall(head)}
+        return names.pop().decode() if len(names) == 1 else None
+
+    return raw.once((only_described, dimension), find)
+
+
 def file_stem(raw: RawFile) -> str:
     """Return the name of a file without folder and endings."""
     return PurePath(raw.name).name.removesuffix(".json")

@@ -28,6 +28,7 @@ from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.consumers import Consumer
 from watchme_analysis.queues.drain import drain_rows
+from watchme_analysis.queues.standing import BACKLOG_AGE_S
 from watchme_analysis.queues.work_items import unit_of, work_item_settings
 from watchme_analysis.text.message import (
     Choice,
@@ -42,6 +43,7 @@ from watchme_analysis.text.message import (
     TimeSpan,
     Value,
     message,
+    sentences,
 )
 
 if TYPE_CHECKING:
@@ -73,15 +75,7 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
     queue = context.focus
     if queue is None:
         if error:
-            times = [datetime.fromisoformat(error[name]) for name in ("first", "last") if error[name]]
-            return message(
-                "headline-logged",
-                function=Resource(error["function"]),
-                count=int(error["count"]),
-                error=Quotation(str(error["text"]).rstrip(". ")),
-                timed=Choice("known" if times else "unknown"),
-                span=TimeSpan(times[0], times[-1]) if times else message("count-unknown"),
-            )
+            return _of_logged(_most_waiting(context), error)
         if waiting := _most_waiting(context):
             return _of_waiting(waiting, _waiting(waiting) or 0, _oldest_s(waiting))
         measured = any(item.pipeline.queried for item in context.queues)
@@ -89,6 +83,23 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
         lines = None if context.queues else known_line(found.ranking) or unknown_lines(app_log)
         return lines or message(f"backlog-no-queue-{kind}")
     return _of_queue(found, queue, error)
+
+
+def _of_logged(waiting: QueueAnalysis | None, error: dict[str, Any]) -> Text:
+    """Return how many messages wait, if any, and the error that the consumer logged most."""
+    times = [datetime.fromisoformat(error[name]) for name in ("first", "last") if error[name]]
+    logged = message(
+        "headline-logged",
+        function=Resource(error["function"]),
+        count=int(error["count"]),
+        error=Quotation(str(error["text"]).rstrip(". ")),
+        timed=Choice("known" if times else "unknown"),
+        span=TimeSpan(times[0], times[-1]) if times else message("count-unknown"),
+    )
+    number = None if waiting is None else _waiting(waiting)
+    return (
+        sentences(_of_waiting(waiting, number, _oldest_s(waiting)), logged) if waiting and number else logged
+    )
 
 
 def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | None) -> Text:
@@ -105,9 +116,10 @@ def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | No
         failures.rate >= MOSTLY or worst is None or failed + queue.dead_lettered >= worst.peak_visible
     ):
         about_it = error if error and error["function"] == pipeline.function else None
-        part = message("headline-share", share=Share(failures.rate))
+        attempts = Choice("messages" if pipeline.by_message else "invocations")
+        part = message("headline-share", share=Share(failures.rate), attempts=attempts)
         if failures.count >= failures.base:
-            part = message("headline-every")
+            part = message("headline-every", attempts=attempts)
         return message(
             "headline-failing",
             who=Resource(pipeline.function or pipeline.queue),
@@ -123,6 +135,8 @@ def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | No
         shown = now if is_open and now is not None else round(worst.peak_visible) if worst else now or 0
         span = spanned(begun, ended or begun) if begun else {}
         return _of_waiting(queue, shown, age_s, stopped if is_open else None, **span)
+    if error and not queue.errors_counted:
+        return _of_logged(queue, error)
     return _of_lesser_harm(found, queue, spanned)
 
 
@@ -179,7 +193,8 @@ def facts(
     ages = [age for item in queues if (age := _oldest_s(item)) is not None]
     oldest = max(ages, default=None)
     peaks = [item.pipeline.frame["visible"].max() for item in queues if "visible" in item.pipeline.queried]
-    peak = round(max(peaks)) if peaks and max(peaks) >= 0 else None
+    # What was read at the end may be later than the last point of the metric.
+    peak = max(round(max(peaks)), waiting or 0) if peaks and max(peaks) >= 0 else None
     failing = [item.failures for item in context.affected if item.failures is not None]
     counted = bool(queues) and all(item.errors_counted for item in queues)
     failed = round(sum(one.count for one in failing)) if failing else 0 if counted else None
@@ -189,7 +204,6 @@ def facts(
         shown_failed = message("fact-of-total", part=failed, total=tried)
     attempts = "messages" if any(item.pipeline.by_message for item in context.affected) else "invocations"
     missed = None if extra["missed_work_may_have_run"] else extra["missed_work"]
-    late = [item.late if {"visible", "deleted"} <= item.pipeline.queried else None for item in queues]
     unit = unit_of(work_item_settings(inv))
     items = None if missed is None else len(missed)
     listed = [
@@ -207,7 +221,7 @@ def facts(
             attempts,
             message("fact-failed-invocations", attempts=Choice(attempts), value=shown_failed),
         ),
-        fact("late_messages", known_total(late), unit="messages"),
+        fact("late_messages", known_total(map(_late, queues)), unit="messages"),
         *_host_cpu(context, start, found.incident_end),
         fact("dead_letters", extra["dead_letters_of_incident"], unit="messages"),
         fact("lost_messages", extra["lost"], unit="messages"),
@@ -267,7 +281,7 @@ def _prospects(context: BacklogContext) -> list[Fact]:
     growth = _growth_per_hour(queue)
     found = [fact("growth", growth, Number(growth or 0.0), "messages/h")]
     drained = drain_rows((queue.pipeline,))["drained_at"].dropna()
-    if len(drained) and queue.pipeline.queried >= {"sent", "deleted"}:
+    if len(drained) and (growth or 0) <= 0 and queue.pipeline.queried >= {"sent", "deleted"}:
         moment = drained.iloc[0].to_pydatetime()
         found.append(fact("drained_at", iso_time(moment), Instant(moment)))
     return found
@@ -297,6 +311,13 @@ def _waiting(queue: QueueAnalysis) -> int | None:
 def _oldest_s(queue: QueueAnalysis) -> float | None:
     """Return the age in seconds of the oldest message at the end; None where unknown."""
     return _last(queue, "age_s")
+
+
+def _late(queue: QueueAnalysis) -> int | None:
+    """Return the late messages; None where unknown, or where the age alone shows that some are."""
+    if not {"visible", "deleted", "age_s"} <= queue.pipeline.queried:
+        return None
+    return queue.late if queue.late or (_oldest_s(queue) or 0.0) < BACKLOG_AGE_S else None
 
 
 def _undeleted_since(queue: QueueAnalysis) -> datetime | None:

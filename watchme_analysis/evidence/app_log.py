@@ -31,9 +31,10 @@ _TIME = (
     r"|\d{9,11}\.\d{1,9})"
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_START = re.compile(rf"[\[(]?{_TIME}[\])]?\s*(?:[-|:]\s*)?")
+# Ruby's Logger writes the letter of its level first, and the process in the brackets of the time.
+_START = re.compile(rf"(?:[DIWEFA], )?[\[(]?{_TIME}(?: #\d{{1,10}})?[\])]?\s*(?:[-|:]\s*)?")
 # Fields between the time and the message, in any order: level, process, logger, their separators.
-_LEVEL_FIELD = re.compile(rf"\[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]])\s*(?:[:|-](?=\s)\s*)?")
+_LEVEL_FIELD = re.compile(rf"\[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]])\s*(?:-- [^\s:]*: |[:|-](?=\s)\s*)?")
 _PID_FIELD = re.compile(r"[\[(](?:pid[ =:]*)?(?P<pid>\d{1,10})(?:[:#]\S+)?[\])]:?\s*(?:[|-]\s+)?")
 # With the function and the line number of the log call, if a format includes them.
 _LOGGER_FIELD = re.compile(r"\[?(?P<logger>[A-Za-z_][\w.]*)(?::[\w<>]+){0,2}\]?(?::(?=\s)|\s+[-|](?=\s))\s*")

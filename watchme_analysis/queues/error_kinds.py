@@ -44,6 +44,9 @@ _VARYING = re.compile(
 _QUOTED = 200
 # The first match wins, so more specific patterns come first. Each kind is a possible location of the fault.
 _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    # JSON.parse of V8 names a body that is no JSON a SyntaxError, which is otherwise one of the code:
+    # https://developer.mozilla.org/en-US/docs/Web/JavaScript/Reference/Errors/JSON_bad_parse
+    ("message", (r"is not valid JSON|in JSON at position \d|Unexpected end of JSON input",)),
     # The runtime did not reach or could not load the handler, or the process crashed.
     (
         "function",
@@ -67,6 +70,14 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"Forbidden for url",
         ),
     ),
+    # AWS itself is seldom down: the network of the function has no way to it, such as a VPC without NAT gateway
+    # or endpoint (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html).
+    (
+        "function",
+        (
+            r"(Connect timeout on|Could not connect to the) endpoint URL: \W{0,2}https://[\w.-]+\.amazonaws\.com",
+        ),
+    ),
     ("timeout", (r"Task timed out|Read ?Timeout|Read timed out|504 Server Error|Gateway Time-?out",)),
     (
         "unreachable",
@@ -80,13 +91,13 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"Too many connections",
         ),
     ),
-    ("overload", (r"\b429\b|Too Many Requests|Rate ?Exceeded|Throttl|\(?SlowDown\)",)),
+    ("overload", (r"\b429\b|Too Many Requests|Rate ?Exceeded|Throttl|ThroughputExceeded|\(?SlowDown\)",)),
     ("server_error", (r"\b5\d\d Server Error|Internal Server Error|status[_ ]?(code)?[=: ]+5\d\d",)),
     (
         "message",
         (
             r"\b4\d\d Client Error|status[_ ]?(code)?[=: ]+4\d\d|NoSuchKey|FileNotFound|does not exist",
-            r"JSONDecodeError|Expecting value|ValidationError|UnicodeDecodeError|Unprocessable",
+            r"JSONDecodeError|Expecting value|Validation ?(Error|failed)|UnicodeDecodeError|Unprocessable",
         ),
     ),
     ("timeout", (r"Timeout(Error|Exception)?\b|timed out",)),
@@ -245,8 +256,18 @@ def logged_errors(
     import pandas as pd
 
     is_cut = bool(function) and _lacks_errors(log_events, log_queries[log_queries["function"] == function])
-    is_error = (log_events["function"] == function) & log_events["kind"].isin(["error", "timeout"])
-    events = log_events.loc[is_error, [*EVENT, "error_type"]].drop_duplicates([*EVENT])
+    own = log_events["function"] == function
+    is_error = own & log_events["kind"].isin(["error", "timeout"])
+    # A REPORT line states how its invocation ended, which counts where no other line of it does.
+    told = log_events.loc[is_error, "request_id"].dropna()
+    is_error |= (
+        own
+        & log_events["kind"].eq("report")
+        & log_events["error_type"].notna()
+        & ~log_events["request_id"].isin(told)
+    )
+    events = log_events.loc[is_error, [*EVENT, "error_type", "kind"]].drop_duplicates([*EVENT])
+    events["message"] = events["message"].mask(events["kind"].eq("report"))
     if start is not None:
         events = events[events["time"] >= start]
     if end is not None:

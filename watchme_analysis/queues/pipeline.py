@@ -216,10 +216,10 @@ def failed_tries(frame: pd.DataFrame, period_s: int, reports_failures: bool) -> 
     lost = lost_points(frame, ("received", "deleted", "visible")).astype(float)
     unknown = lost[::-1].rolling(1 + intervals, min_periods=1).max()[::-1] > 0
     unknown.iloc[len(unknown) - intervals :] = True
-    failed, received = failed.mask(unknown), received.mask(unknown)
-    # Errors still count failed invocations where the failed receives are unknown.
+    failed = failed.mask(unknown)
+    # Errors still count failed invocations where the failed receives are unknown, each of a received message.
     known = failed.where(failed >= frame["errors"].fillna(0.0), frame["errors"])
-    return pd.DataFrame({"tried": received, "failed": known})
+    return pd.DataFrame({"tried": received.mask(unknown & ~(known > 0)), "failed": known})
 
 
 def _not_deleted(received: np.ndarray, deleted: np.ndarray, intervals: int, *, short: bool) -> np.ndarray:

@@ -385,11 +385,12 @@ def _quoted(error: str | None) -> Message | None:
 def _log_stands_in(queue: QueueAnalysis) -> bool:
     """Return whether the log alone shows failing invocations, which no metric counted.
 
-    A message that reached the DLQ by failing failed every try, so fewer errors leave another way to get
-    there.
+    A message that reached the DLQ by failing failed every try, alone or with its batch, so fewer errors leave
+    another way to get there.
     """
     errors = queue.errors
-    tries = queue.dead_lettered * (queue.pipeline.settings.max_receive_count or 1)
+    settings = queue.pipeline.settings
+    tries = queue.dead_lettered * (settings.max_receive_count or 1) / (settings.batch_size or 1)
     enough = errors.total >= max(FAILURE_EVENTS, tries) or errors.truncated
     return not queue.errors_counted and enough
 

@@ -8,8 +8,14 @@ headline-failing = { $state ->
     [error] : { $error }
    *[none] .
   }
-headline-every = every invocation
-headline-share = { $share } of its invocations
+headline-every = { $attempts ->
+    [messages] every received message
+   *[invocations] every invocation
+  }
+headline-share = { $share } of { $attempts ->
+    [messages] the received messages
+   *[invocations] its invocations
+  }
 headline-waiting = { $state ->
     [open] { $queue } has { $waiting ->
         [one] { $waiting } waiting message

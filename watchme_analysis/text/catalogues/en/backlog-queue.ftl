@@ -33,7 +33,10 @@ backlog-deleted-repeatedly = { $queue } has { $deletes ->
 # Polling
 backlog-polled = Messages of { $queue } were received throughout: none waited for long without a receive.
 backlog-unpolled = Messages waited in { $queue } for { $lasted } from { $since } on, and none was received.
-backlog-unpolled-by-consumer = Messages waited in { $queue } for { $lasted } from { $since } on, and none was received: its consumer, which the data does not show, is stopped or not connected.
+backlog-unpolled-by-consumer = Messages waited in { $queue } for { $lasted } from { $since } on, and none was received: its consumer{ $consumer ->
+    [known] {""}
+   *[unknown] , which the data does not show,
+  } is stopped, hangs or is not connected.
 backlog-waiting-behind-disabled-mapping = { $waiting ->
     [one] { $waiting } message
    *[other] { $waiting } messages

@@ -112,7 +112,10 @@ note-repeated-receives = { $repeated ->
    *[other] { $repeated } repeated receives
   } of a message left out: each message is kept once, with its highest receive count.
 note-redrive-policy = the RedrivePolicy of { $queue } can't be read; its dead-letter queue and how often a message may be received are unknown.
-note-log-of-function = it is taken for the log of { $function }, after which it is named; its window is unknown.
+note-log-of-function = it is taken for the log of { $function }, { $by ->
+    [name] after which it is named
+   *[other] the only function that the evidence describes
+}; its window is unknown.
 note-log-group-unknown = its log group is unknown: name the file, or the folder of an export, after the function, as in { $example }.
 note-trace-time = { $name } took most of the time of the traces: { $spent } of { $total }.
 note-trace-failed = { $name } failed { $failures ->

@@ -8,8 +8,14 @@ headline-failing = { $state ->
     [error] : { $error }
    *[none] 。
   }
-headline-every = すべての呼び出し
-headline-share = 呼び出しの { $share } 
+headline-every = すべての{ $attempts ->
+    [messages] 受信メッセージ
+   *[invocations] 呼び出し
+  }
+headline-share = { $attempts ->
+    [messages] 受信メッセージ
+   *[invocations] 呼び出し
+  }の { $share } 
 headline-waiting = { $state ->
     [open] { $queue } で { $waiting } 件のメッセージが待機しています
    *[ended] { $queue } で { $span } に最大 { $waiting } 件のメッセージが待機しました

@@ -27,7 +27,10 @@ backlog-deleted-repeatedly = { $queue } では、メッセージの数より { $
 # Polling
 backlog-polled = { $queue } のメッセージは継続的に受信されており、長く受信されなかったメッセージはありません。
 backlog-unpolled = { $queue } では { $since } から { $lasted } の間、メッセージが待機していましたが、1 件も受信されませんでした。
-backlog-unpolled-by-consumer = { $queue } では { $since } から { $lasted } の間、メッセージが待機していましたが、1 件も受信されませんでした。データに現れないコンシューマーが停止しているか、キューに接続していません。
+backlog-unpolled-by-consumer = { $queue } では { $since } から { $lasted } の間、メッセージが待機していましたが、1 件も受信されませんでした。{ $consumer ->
+    [known] コンシューマー
+   *[unknown] データに現れないコンシューマー
+  }が停止またはハングしているか、キューに接続していません。
 backlog-waiting-behind-disabled-mapping = 属性の取得時点で { $queue } には { $waiting } 件のメッセージが待機しており、イベントソースマッピングは無効です。
 backlog-mapping-off = { $queue } から { $function } へのイベントソースマッピングの状態は { $state } です。
 backlog-unmatched-receives = { $queue } では { $span } の間に、{ $function } の呼び出しを伴わない受信が { $received } 回ありました。

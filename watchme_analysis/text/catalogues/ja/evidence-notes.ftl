@@ -70,7 +70,10 @@ note-repeated-events = { $table } の重複イベント { $repeated } 件を除�
 note-repeated-entries = { $table } の重複項目 { $repeated } 件を除外しました。
 note-repeated-receives = 同じメッセージの重複した受信 { $repeated } 件を除外しました。各メッセージは最大の受信回数で 1 回だけ保存されています。
 note-redrive-policy = { $queue } の RedrivePolicy を読み取れません。デッドレターキューと最大受信回数は不明です。
-note-log-of-function = ファイル名から { $function } のログとみなしました。ログの期間は不明です。
+note-log-of-function = { $by ->
+    [name] ファイル名から
+   *[other] 証跡にある唯一の関数であるため、
+} { $function } のログとみなしました。ログの期間は不明です。
 note-log-group-unknown = ロググループが不明です。{ $example } のように、ファイル名 (エクスポートではフォルダ名) を関数名にしてください。
 note-trace-time = トレースの時間の大半は { $name } が占めています ({ $total } のうち { $spent })。
 note-trace-failed = { $name } は、呼び出し先の失敗なしに { $failures } 回失敗しました。
