@@ -194,6 +194,19 @@ def log_events_of(tmp_path, text, name="orders-worker.log"):
     return events.frame, events.retrieval, queries.frame
 
 
+@pytest.mark.parametrize(
+    "line", ["{stream} {time} {said}", "{time} {stream} {said}", "{time}\t{said}", "{time} {said}"]
+)
+def test_rows_of_the_console_and_of_sam_logs_are_events_at_their_times(tmp_path, line):
+    row = {
+        "stream": "2025/12/11/[$LATEST]0123456789abcdef0123456789abcdef",
+        "time": "2025-12-11T01:10:30.123Z",
+    }
+    frame, _, _ = log_events_of(tmp_path, "".join(f"{line.format(said=said, **row)}\n" for said in MESSAGES))
+    assert frame["kind"].tolist() == ["start", "error", "end", "report"]
+    assert frame["time"].notna().all()
+
+
 def test_text_of_lambda_without_times_is_read_without_them(tmp_path):
     frame, _, _ = log_events_of(tmp_path, "".join(f"{text}\n" for text in MESSAGES))
 

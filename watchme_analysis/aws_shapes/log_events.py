@@ -1,13 +1,13 @@
 """Log events of CloudWatch in the shapes of other commands than Insights queries.
 
-``aws logs filter-log-events`` and ``get-log-events`` (JSON), ``aws logs tail`` and ``sam logs`` (text, with
-or without the name of the stream), rows copied from the console, exports to S3 (``000000.gz``), results that the console of Logs Insights saved as CSV
-or JSON, and what Lambda wrote without any of these: text without times, and lines of JSON (its JSON log
-format, events of the Telemetry API such as ``platform.report``, Embedded Metric Format, Powertools). None
-states its log group, though Powertools states the function. Otherwise a file is taken for the log of the
-function that it is named after, if Lambda wrote some of its lines or named its streams, or if the evidence
-describes that function. If the evidence describes a single function, Lambda's lines are its log, whatever
-the file's name.
+``aws logs filter-log-events`` and ``get-log-events`` (JSON), ``aws logs tail`` and ``sam logs`` (text,
+with or without the name of the stream), rows copied from the console, exports to S3 (``000000.gz``),
+results that the console of Logs Insights saved as CSV or JSON, and what Lambda wrote without any of these:
+text without times, and lines of JSON (its JSON log format, events of the Telemetry API such as
+``platform.report``, Embedded Metric Format, Powertools). None states its log group, though Powertools
+states the function. Otherwise a file is taken for the log of the function that it is named after, if
+Lambda wrote some of its lines or named its streams, or if the evidence describes that function. If the
+evidence describes a single function, Lambda's lines are its log, whatever the file's name.
 
 Sources: https://docs.aws.amazon.com/cli/latest/reference/logs/ (the pages of these commands),
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html,
@@ -52,7 +52,8 @@ _STREAM = r"\d{4}/\d\d/\d\d/\S*\[\S+\]\S+|[\w.-]+/[\w.-]+/[0-9a-f-]{32,36}"
 # A line of `aws logs tail` or of an export: its time, the stream if it is shown, and the message. `sam logs`
 # writes the stream first, and rows that are copied from the console have a tab.
 _LINE = re.compile(
-    rf"(?:(?P<first>{_STREAM}) )?(?P<time>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{{1,9}})?(?:Z|[+-]\d\d:\d\d)?)[ \t]"
+    rf"(?:(?P<first>{_STREAM}) )?"
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?)[ \t]"
     rf"(?:(?P<stream>{_STREAM}) )?(?P<message>.*)",
     re.DOTALL,
 )

@@ -70,8 +70,8 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
             r"Forbidden for url",
         ),
     ),
-    # AWS itself is seldom down: the network of the function has no way to it, such as a VPC without NAT gateway
-    # or endpoint (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html).
+    # AWS itself is seldom down: the network of the function has no way to it, such as a VPC without NAT
+    # gateway or endpoint (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html).
     (
         "function",
         (
