@@ -192,9 +192,13 @@ def facts(
     waiting = known_total(map(_waiting, queues))
     ages = [age for item in queues if (age := _oldest_s(item)) is not None]
     oldest = max(ages, default=None)
-    peaks = [item.pipeline.frame["visible"].max() for item in queues if "visible" in item.pipeline.queried]
+    peaks = [
+        max(item.pipeline.frame["visible"].max(), _waiting(item) or 0)
+        for item in queues
+        if "visible" in item.pipeline.queried
+    ]
     # What was read at the end may be later than the last point of the metric.
-    peak = max(round(max(peaks)), waiting or 0) if peaks and max(peaks) >= 0 else None
+    peak = round(max(peaks)) if peaks and max(peaks) >= 0 else None
     failing = [item.failures for item in context.affected if item.failures is not None]
     counted = bool(queues) and all(item.errors_counted for item in queues)
     failed = round(sum(one.count for one in failing)) if failing else 0 if counted else None
@@ -315,9 +319,10 @@ def _oldest_s(queue: QueueAnalysis) -> float | None:
 
 def _late(queue: QueueAnalysis) -> int | None:
     """Return the late messages; None where unknown, or where the age alone shows that some are."""
-    if not {"visible", "deleted", "age_s"} <= queue.pipeline.queried:
+    if not {"visible", "deleted"} <= queue.pipeline.queried:
         return None
-    return queue.late if queue.late or (_oldest_s(queue) or 0.0) < BACKLOG_AGE_S else None
+    is_young = "age_s" in queue.pipeline.queried and (_oldest_s(queue) or 0.0) < BACKLOG_AGE_S
+    return queue.late if queue.late or is_young else None
 
 
 def _undeleted_since(queue: QueueAnalysis) -> datetime | None:

@@ -44,9 +44,10 @@ _VARYING = re.compile(
 _QUOTED = 200
 # The first match wins, so more specific patterns come first. Each kind is a possible location of the fault.
 _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    # JSON.parse of V8 names a body that is no JSON a SyntaxError, which is otherwise one of the code:
+    # JSON.parse of V8 names a body that is no JSON a SyntaxError, which is otherwise one of the code. The
+    # body may be of the message or of a response:
     # https://developer.mozilla.org/en-US/docs/Web/JavaScript/Reference/Errors/JSON_bad_parse
-    ("message", (r"is not valid JSON|in JSON at position \d|Unexpected end of JSON input",)),
+    ("code_or_message", (r"is not valid JSON|in JSON at position \d|Unexpected end of JSON input",)),
     # The runtime did not reach or could not load the handler, or the process crashed.
     (
         "function",
@@ -97,7 +98,7 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "message",
         (
             r"\b4\d\d Client Error|status[_ ]?(code)?[=: ]+4\d\d|NoSuchKey|FileNotFound|does not exist",
-            r"JSONDecodeError|Expecting value|Validation ?(Error|failed)|UnicodeDecodeError|Unprocessable",
+            r"JSONDecodeError|Expecting value|Validation ?Error|UnicodeDecodeError|Unprocessable",
         ),
     ),
     ("timeout", (r"Timeout(Error|Exception)?\b|timed out",)),
