@@ -71,7 +71,7 @@ fact-oldest-age = 最も古いメッセージの経過時間 (データ末尾): 
 fact-growth = 1 時間あたりの増加: { $value }
 fact-drained-at = この速度で処理し終える時刻: { $value }
 fact-failed-invocations = { $attempts ->
-    [messages] 処理に失敗した受信: { $value }
+    [messages] 処理に失敗した受信回数: { $value }
    *[invocations] 失敗した呼び出し: { $value }
   }
 fact-late-messages = 遅延したメッセージ: { $value }
@@ -113,9 +113,9 @@ answer-cause-open = 原因は未確定{ $known ->
     [layers] {" "}(箇所の候補: { $layer })
    *[none] {""}
   }: { $number ->
-    [0] { $considered } 件の原因のいずれにも、裏付けるデータがありません。
+    [0] 候補 { $considered } 件のいずれにも、裏付けるデータがありません。
     [one] データは{ $causes }を示していますが、確定できません。
-   *[other] 次の原因を区別できません: { $causes }。
+   *[other] 次の原因を切り分けられません: { $causes }。
   }
 answer-no-incident = インシデントなし (確度 { $confidence })。
 step-if-it-returns = 再発した場合: { $step }

@@ -25,7 +25,7 @@ backlog-errors = { $kind ->
   }
 backlog-error-quoted = { $error }
 backlog-errors-in-all-code = { $function } のログのエラー { $total } 件中 { $errors } 件は Python のエラーで、メッセージの内容にかかわらず発生しています。
-backlog-invocations-at-timeout = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。失敗の { $share } は関数のタイムアウトに達しています。
+backlog-invocations-at-timeout = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。失敗した呼び出しの { $share } が関数のタイムアウトに達しました。
 backlog-invocations-longer = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) で、以前 ({ $before }) の { $ratio } 倍でした。
 backlog-invocations-short = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。以前は { $before } で、現在は開始直後に終了しています。
 backlog-invocations-as-long = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) で、以前 ({ $before }) とほぼ同じでした。
