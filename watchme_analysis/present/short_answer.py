@@ -143,16 +143,13 @@ def remedy_steps(
 
     After an incident that ended by itself, prevention comes before what to do if it returns.
     """
-    if ended and restore and prevent:
+    prevented = (Step("prevent", prevent),) if prevent else ()
+    if ended and restore:
         again = Step("restore", message("step-if-it-returns", step=value_of(restore)))
         now = (Step("restore", recover),) if recover else ()
-        return (save, *now, Step("prevent", prevent), again)
+        return (save, *now, *prevented, again)
     restored = sentences(restore, recover)
-    return (
-        save,
-        *((Step("restore", restored),) if restored else ()),
-        *((Step("prevent", prevent),) if prevent else ()),
-    )
+    return (save, *((Step("restore", restored),) if restored else ()), *prevented)
 
 
 def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step) -> tuple[Step, ...]:
