@@ -28,6 +28,7 @@ def frame_of(
     as many is reserved, which costs nothing until it is used.
     """
     import pandas as pd
+    import pyarrow as pa
 
     from watchme_analysis.schema import empty
 
@@ -35,7 +36,8 @@ def frame_of(
     for table in tables:
         if not found:
             room = max(expected(len(table)), len(table))
-            found = [_buffer(table[column].type, room) for column in columns]
+            kinds = [table[column].type for column in columns]
+            found = [_Texts() if kind == pa.large_string() else _Numbers(kind, room) for kind in kinds]
         for kept, column in zip(found, columns, strict=True):
             kept.add(table[column])
         # Release it before the next table is requested.
@@ -45,12 +47,6 @@ def frame_of(
     return pd.DataFrame(
         {column: kept.array() for column, kept in zip(columns, found, strict=True)}, copy=False
     )
-
-
-def _buffer(kind: pa.DataType, room: int) -> _Numbers | _Texts:
-    import pyarrow as pa
-
-    return _Texts() if kind == pa.large_string() else _Numbers(kind, room)
 
 
 class _Texts:

@@ -176,12 +176,18 @@ class AccessScan:
                     "error-access-log-column", columns=", ".join(unknown), known=", ".join(ACCESS_COLUMNS)
                 )
             )
-        found, self.unread = readable(find_inputs([str(name) for name in names]))
-        inputs, self.notes = _distinct(found)
+        inputs, self.unread = readable(find_inputs([str(name) for name in names]))
+        self.notes: list[str] = []
+        is_compared = 1 < len(inputs) <= MANY_INPUTS
+        if is_compared:
+            inputs, self.notes = without_copies(inputs)
+        elif inputs[1:]:
+            self.notes = [note("access-note-not-compared", logs=len(inputs))]
         known: dict[Hashable, Any] = {}
         self._candidates = {one.name: formats_of(one.path, self._options, known) for one in inputs}
-        many = len(inputs) > MANY_INPUTS
-        self.inputs = sorted(inputs, key=lambda one: (0 if many else self._first_time(one), one.name))
+        compared = inputs if is_compared else []
+        begins = {one.name: first_time(one, self._reader(one)) or 0 for one in compared if one.size}
+        self.inputs = sorted(inputs, key=lambda one: (begins.get(one.name, 0), one.name))
         is_large = any((one.size or 0) >= FAST_FROM for one in inputs)
         if is_large and self._options.engine == "auto" and not has_numba():
             self.notes.append(note("access-note-without-numba"))
@@ -189,7 +195,6 @@ class AccessScan:
         self.block_bytes = BLOCK_BYTES
         # True to skip a large log if no line of a sample can be parsed.
         self.skips_unreadable = False
-        self._pays: dict[str, bool] = {}
         self._formats: dict[str, list[LogFormat]] = {}
         self._stream: BinaryIO | None = None
 
@@ -204,9 +209,6 @@ class AccessScan:
         found.selection = replace(self.selection, columns=tuple(columns))
         found.retrievals, found._stream = [], None
         return found
-
-    def _first_time(self, one: Input) -> int:
-        return 0 if one.size is None else first_time(one, self._reader(one)) or 0
 
     def _reader(self, one: Input) -> ReferenceParser:
         return ReferenceParser(self._candidates[one.name].formats, self._options.zone)
@@ -298,13 +300,10 @@ class AccessScan:
         """Return an engine for the lines of an input."""
         return self._engine(one, self._engine_name(one))
 
-    def _engine(self, one: Input, name: str, lines: Sequence[bytes] = ()) -> Engine:
-        """Return an engine for the lines of an input, of which the first may have been read already."""
+    def _engine(self, one: Input, name: str) -> Engine:
         if one.name not in self._formats:
             formats = self._candidates[one.name].formats
-            # A pipe can be read only once.
-            lines = lines or ([] if one.size is None else split_lines(one.head()))
-            self._formats[one.name] = with_extended(formats, lines[:_FIRST_LINES], self._options.zone)
+            self._formats[one.name] = with_extended(formats, _first_lines(one), self._options.zone)
         formats = self._formats[one.name]
         decode = self._options.decode_escapes
         return Engine(formats, self._options.zone, self.selection, engine=name, decode=decode)
@@ -314,10 +313,8 @@ class AccessScan:
         if self._options.engine != "auto" or name != "numba" or one.size is None:
             return name
         # Loading numba takes as long as the reference parser takes for a log below this size.
-        if one.name not in self._pays:
-            lines = split_lines(_large_head(one, one.size))
-            self._pays[one.name] = self._engine(one, name, lines).uses_compiled_parser(lines)
-        return name if self._pays[one.name] else "exact"
+        lines = split_lines(_large_head(one, one.size))
+        return name if lines and self._engine(one, name).uses_compiled_parser(lines) else "exact"
 
     def account_for(self, one: Input) -> AccessLogAccounting:
         """Return the accounting of an input before it is read."""
@@ -387,12 +384,6 @@ def _with_encoding(
             account.notes += [remark] if remark else []
             is_noted = bool(remark)
         yield block
-
-
-def _distinct(inputs: list[Input]) -> tuple[list[Input], list[str]]:
-    if len(inputs) <= MANY_INPUTS:
-        return without_copies(inputs)
-    return inputs, [note("access-note-not-compared", logs=len(inputs))]
 
 
 def formats_of(

@@ -108,7 +108,7 @@ def misfit_notes(formats: Sequence[LogFormat], lines: Sequence[bytes], zone: tzi
     reader.prepare(lines)
     written = [line for line in map(reader.strip_prefix, lines) if line.strip(b" \t\0")]
     is_json = stated.text.lstrip().startswith("{")
-    if not written or any(stated.match(line) or (is_json and line.startswith(b"{")) for line in written):
+    if not written or any(stated.fits(line) or (is_json and line.startswith(b"{")) for line in written):
         return []
     line = written[0]
     found = _beginnings(stated).match(line[:LONG_LINE])
@@ -368,12 +368,12 @@ class ReferenceParser:
         size = prefix_size(line)
         if size == 0:
             return False
-        whole = [one for one in self.formats if one.match(line)]
+        whole = [one for one in self.formats if one.fits(line)]
         if whole:
             # If a format begins with a name, such as host and port, a time may match it.
             by_chance = not any(one.literals[0] or one.names[0] in TIMES for one in whole)
-            return by_chance and any(one.match(line[size:]) for one in self.formats)
-        if any(one.match(line[size:]) for one in self.formats):
+            return by_chance and any(one.fits(line[size:]) for one in self.formats)
+        if any(one.fits(line[size:]) for one in self.formats):
             return True
         # A load balancer's line also begins with a time.
         read = text_values(line, self.zone)
@@ -395,7 +395,7 @@ class ReferenceParser:
 
     def _is_known(self, line: bytes) -> bool:
         """Return whether a line is of a format, or of a program that may begin its lines as one of them."""
-        if line.startswith(b"{") or any(one.match(line) for one in self.formats):
+        if line.startswith(b"{") or any(one.fits(line) for one in self.formats):
             return True
         try:
             return text_values(line, self.zone) is not None
@@ -410,7 +410,7 @@ class ReferenceParser:
                 continue
             others = []
             for line in lines:
-                if log_format.match(line) is None:
+                if not log_format.fits(line):
                     others.append(line)
                 if best is not None and len(others) >= len(self.others):
                     break

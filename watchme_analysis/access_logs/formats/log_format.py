@@ -159,6 +159,11 @@ class LogFormat:
         values = self._values(line)
         return None if values is None or self._holds_another(values) else values
 
+    def fits(self, line: bytes) -> bool:
+        """Return whether a line is of this format."""
+        # The plain pattern decides nearly every line, so that the exact one is rarely compiled.
+        return self.may_match(line) and (self.plain_values(line) is not None or self.match(line) is not None)
+
     def is_several(self, line: bytes) -> bool:
         """Return whether a line would match this format if no other line began inside of it."""
         values = self._values(line)
