@@ -155,6 +155,10 @@ def test_the_page_is_played_to_its_end(tmp_path, watchme, front, monkeypatch):
             else:
                 done = watchme(*words[1:], cwd=project)
                 assert done.returncode == 0, (words, done.stdout, done.stderr)
+                if words[1] == "notify":
+                    assert arrived() == (0, 1, 1, 1)
+                    for sent in (chat.posted, mails, published):
+                        sent.clear()
                 if words[1] != "run":
                     continue
                 results.append(json.loads(done.stdout))

@@ -328,7 +328,7 @@ DESTINATION = {
     "s3": 'bucket = "abc"',
     "sns": 'topic = "arn:aws:sns:eu-west-1:123456789012:t"',
     "slack": 'webhook = "env:X"',
-    "teams": 'webhook = "file:/x"',
+    "apprise": 'url = "file:/x"',
     "email": 'to = "a@example.com"\nfrom = "b@example.com"\nsmtp = "mail.example.com:25"',
     "eventbridge": 'bus = "b"',
     "markdown": 'folder = "x"',
@@ -350,7 +350,7 @@ def test_systems_and_destinations_of_two_files(places):
     write(
         places,
         '[systems.a]\nport = 1\nreports = "r"\n[destinations.d]\ntype = "markdown"\nfolder = "x"',
-        '[systems.a]\nport = 2\napi = "http://a"\n[destinations.d]\ntype = "teams"\nwebhook = "env:X"',
+        '[systems.a]\nport = 2\napi = "http://a"\n[destinations.d]\ntype = "apprise"\nurl = "env:X"',
     )
     found = load(places)
     project, user = places.parents[1], places.parents[2] / "config" / "watchme"

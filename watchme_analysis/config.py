@@ -420,7 +420,7 @@ _DESTINATIONS: dict[str, dict[str, _Check]] = {
         "channel": _Check(error_message("allowed-channel"), _matching(r"#?[^\s#]+")),
         "api": _URL,
     },
-    "teams": {"webhook": _SECRET},
+    "apprise": {"url": _SECRET},
     "email": {
         "to": _Check(error_message("allowed-addresses"), _each(_ADDRESS_FORM)),
         "from": _Check(error_message("allowed-address"), _ADDRESS_FORM),
@@ -437,7 +437,7 @@ _REQUIRED = {
     "s3": ("bucket",),
     "sns": ("topic",),
     "slack": ("webhook",),
-    "teams": ("webhook",),
+    "apprise": ("url",),
     "email": ("from", "smtp", "to"),
     "eventbridge": ("bus",),
     "markdown": ("folder",),

@@ -23,6 +23,7 @@ EXTRAS = {
     "report": ("matplotlib", "papermill", "nbconvert", "ipykernel"),
     "lab": ("jupyterlab", "ipywidgets", "ipympl"),
     "spark": ("pyspark",),
+    "chat": ("apprise",),
 }
 _PACKAGE = Path(__file__).resolve().parent
 _BUNDLED = _PACKAGE / "bundled"

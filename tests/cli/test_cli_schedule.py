@@ -201,7 +201,7 @@ def test_the_policy_allows_each_call_for_its_own_resource_only():
         Destination("a", "s3", settings={"bucket": "b", "prefix": "/team/", "keep": "9d", "kms_key": "k"}),
         Destination("b", "eventbridge", settings={"bus": "default"}),
         Destination("c", "slack", settings={"webhook": "secretsmanager:hook#url"}),
-        Destination("d", "teams", settings={"webhook": "ssm:/team/hook"}),
+        Destination("d", "apprise", settings={"url": "ssm:/team/hook"}),
     ]
     found = {
         action: each["Resource"]

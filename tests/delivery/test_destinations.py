@@ -28,7 +28,6 @@ from watchme_analysis.delivery.destinations.markdown import as_markdown
 from watchme_analysis.delivery.destinations.registry import account_of, ownership_of, sender_of
 from watchme_analysis.delivery.destinations.slack_webhook import slack_message
 from watchme_analysis.delivery.destinations.smtp_mail import as_html
-from watchme_analysis.delivery.destinations.teams import teams_message
 from watchme_analysis.delivery.notice import Notice
 from watchme_analysis.delivery.ownership import OwnedElsewhereError
 from watchme_analysis.delivery.secret_values import secret_value
@@ -84,20 +83,44 @@ def test_slack_receives_blocks_in_which_evidence_mentions_nobody(slack, webhook)
     assert len(blocks[0]["text"]["text"]) == 150 and len(blocks[3]["text"]["text"]) == 3000
 
 
-def test_teams_receives_an_adaptive_card_and_its_errors_within_a_success_count(tmp_path, webhook):
-    (tmp_path / "secret").write_text(webhook.url + "\n")
-    teams = made(tmp_path, "teams", webhook=f"file:{tmp_path / 'secret'}")
-    teams.send(DELIVERY)
-    attached = json.loads(webhook.posted[0][1])["attachments"][0]
-    assert attached["contentType"] == "application/vnd.microsoft.card.adaptive"
-    assert attached["content"]["type"] == "AdaptiveCard"
-    assert attached["content"]["actions"][0]["url"] == CONTENT.link
-    assert "\\[x\\](https" in json.loads(webhook.posted[0][1])["attachments"][0]["content"]["body"][3]["text"]
-    assert "actions" not in teams_message(replace(CONTENT, link=None))["attachments"][0]["content"]
-    webhook.answers = [(200, {}, b"failed: Microsoft Teams endpoint returned HTTP error 429 with x")]
-    with pytest.raises(DeliveryError, match="HTTP error 429") as error:
-        teams.send(DELIVERY)
-    assert error.value.is_temporary and not error.value.may_have_arrived
+def mattermost(tmp_path, webhook):
+    """Return the sender of a service that Apprise knows by the address of a webhook."""
+    address = webhook.url.replace("http", "mmost", 1).replace("/services/T0/B0/secret-part", "/secret-part")
+    (tmp_path / "secret").write_text(address + "\n")
+    return made(tmp_path, "apprise", url=f"file:{tmp_path / 'secret'}")
+
+
+def test_a_service_of_apprise_receives_the_first_screen_in_which_evidence_mentions_nobody(tmp_path, webhook):
+    said = "<!channel> @everyone: @timestamp [x](https://evil.example)"
+    content = replace(CONTENT, sentences=(said,))
+    assert mattermost(tmp_path, webhook).send(replace(DELIVERY, content=content)) == "Mattermost"
+    text = json.loads(webhook.posted[0][1])["text"]
+    assert text.startswith(CONTENT.title) and CONTENT.link in text and "@timestamp" in text
+    assert all(part not in text for part in ("<!channel>", "@everyone", "](https"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "temporary", "arrived", "said"),
+    [
+        (429, True, False, "429"),
+        (503, True, False, "503"),
+        (404, False, False, "404"),
+        ("reset", True, True, "Mattermost did not confirm"),
+        (3.0, True, True, "Mattermost did not confirm"),
+    ],
+)
+def test_a_service_of_apprise_that_refuses_or_is_slow(tmp_path, webhook, answer, temporary, arrived, said):
+    sender = mattermost(tmp_path, webhook)
+    sender.timeout_s = 0.2
+    webhook.answers = [answer]
+    # What evidence says of itself is no response.
+    content = replace(CONTENT, sentences=("2025-11-25 02:00:00 - WARNING - error=500 NewConnectionError",))
+    found = failure(sender, replace(DELIVERY, content=content))
+    assert found[:2] == (temporary, arrived) and said in found[2] and "secret-part" not in found[2]
+    webhook.close()
+    assert failure(sender)[:2] == (True, False)
+    (tmp_path / "secret").write_text("https://example.com/of/no/service")
+    assert "Apprise" in failure(made(tmp_path, "apprise", url=f"file:{tmp_path / 'secret'}"))[2]
 
 
 def failure(sender, delivery=DELIVERY):
@@ -128,16 +151,17 @@ def test_a_webhook_that_refuses_or_is_slow(slack, webhook, answer, temporary, ar
     assert "secret-part" not in found[2] and webhook.posted == []
 
 
-@pytest.mark.parametrize("kind", ["slack", "slack app", "teams", "STARTTLS", "TLS"])
+@pytest.mark.parametrize("kind", ["slack", "slack app", "apprise", "STARTTLS", "TLS"])
 def test_server_whose_authority_is_unknown_receives_nothing(tmp_path, monkeypatch, kind):
     authority, context = own_authority(tmp_path)
     chat = Webhook(context)
     monkeypatch.setenv("SECRET", chat.url)
+    monkeypatch.setenv("APPRISE", chat.url.replace("https", "jsons", 1))
     with running_mail_server(context, is_tls=kind == "TLS") as (port, mails):
         mail = {"smtp": f"127.0.0.1:{port}", "to": ("a@example.com",), "from": "watchme@example.com"}
         settings = {
             "slack": {"webhook": "env:SECRET"},
-            "teams": {"webhook": "env:SECRET"},
+            "apprise": {"url": "env:APPRISE"},
             "slack app": {"token": "env:SECRET", "channel": "#on-call", "api": f"{chat.url}/"},
             "STARTTLS": mail,
             "TLS": mail | {"tls": "tls"},
@@ -413,7 +437,7 @@ def test_every_kind_has_texts_in_both_languages(kind, language):
         notice, None if kind.endswith("failed") else found, language, UTC, "https://x.example"
     )
     assert content.title and content.language == language
-    for text in (slack_message(content), teams_message(content), as_html(content), as_markdown(content)):
+    for text in (slack_message(content), as_html(content), as_markdown(content)):
         assert "orders" in json.dumps(text)
     if kind == "worse":
         assert len(content.changes) == 2

@@ -37,6 +37,7 @@ _COMMANDS = {
     "report": "report:report",
     "lab": "report:lab",
     "run": "run:run",
+    "notify": "notify:notify",
     "schedule": "schedule:schedule",
     "probe": "probe:probe",
     "query": "query:query",

@@ -12,6 +12,7 @@ from watchme_analysis.delivery.changes import Change, Incident
 
 # Kinds beside those of a change.
 NO_CHANGE, RUN_FAILED, DELIVERY_FAILED, DIGEST = "no-change", "run-failed", "delivery-failed", "digest"
+SAMPLE = "sample"
 _FAILURES = (RUN_FAILED, DELIVERY_FAILED)
 # Types of destinations that hold reports only.
 PUBLISHERS = ("files", "s3")

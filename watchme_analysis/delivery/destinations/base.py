@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Forms of a report: a folder with a page, and a Markdown file.
 PAGE_FORM, POSTMORTEM_FORM = "page", "postmortem"
+# File that shows whether a place for reports can be written.
+SAMPLE_FILE = ".watchme-sample.txt"
 # Returns the account in a region for calls that are not repeated, because a repetition would deliver twice;
 # None is the configured region.
 AwsOf: TypeAlias = "Callable[[str | None], Aws]"
@@ -87,6 +89,10 @@ class Sender:
         """Deliver a notice; return what the destination calls it. Not confirmed, it is a DeliveryError."""
         raise NotImplementedError
 
+    def send_sample(self, delivery: Delivery) -> str:
+        """Deliver a sample without a report, which must not stay among reports; return as :meth:`send`."""
+        return self.send(delivery)
+
     def link(self, delivery: Delivery) -> str | None:
         """Return the URL of the report that was delivered here; None without one."""
         del delivery
@@ -100,6 +106,11 @@ class Sender:
             except WatchmeError as error:
                 raise DeliveryError(as_message(error), is_temporary=error.retryable) from error
         return self._secrets[key]
+
+
+def sample_text(delivery: Delivery) -> bytes:
+    """Return the content of the file of a sample."""
+    return ("\n".join(delivery.content.lines()) + "\n").encode(errors="backslashreplace")
 
 
 def cut(text: str, longest: int) -> str:

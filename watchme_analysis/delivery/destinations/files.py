@@ -17,10 +17,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.base import (
+    PAGE_FORM,
+    SAMPLE_FILE,
+    Delivery,
+    DeliveryError,
+    Sender,
+    sample_text,
+)
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, locked, prepare, read_result
 from watchme_analysis.report.html_page import check_index, write_index
+from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.storage.leftovers import in_use, remove_leftovers, temporary_path
 from watchme_analysis.text.render import as_message, error_message
 
@@ -134,12 +142,27 @@ class FilesSender(Sender):
             ) from error
         return str(target)
 
+    def send_sample(self, delivery: Delivery) -> str:
+        """Write the file of the sample; return its path."""
+        return write_sample(Path(self.settings["folder"]).absolute(), delivery)
+
     def link(self, delivery: Delivery) -> str | None:
         """Return the URL of the page."""
         url = self.settings.get("url")
         if url is None or delivery.page is None:
             return None
         return f"{url.rstrip('/')}/{quote(delivery.page.name)}/{PAGE}"
+
+
+def write_sample(folder: Path, delivery: Delivery) -> str:
+    """Write the file of a sample into a folder; return its path."""
+    path = folder / SAMPLE_FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, sample_text(delivery), follow_links=False)
+    except OSError as error:
+        raise DeliveryError(error_message("error-destination-unwritable", path=path, reason=error)) from error
+    return str(path)
 
 
 def copy_report(report: Path, target: Path, note: bytes, only: Sequence[str] | None = None) -> None:

@@ -15,6 +15,7 @@ from watchme_analysis.delivery.destinations.base import (
     DeliveryError,
     Sender,
 )
+from watchme_analysis.delivery.destinations.files import write_sample
 from watchme_analysis.present.markdown import markdown_text
 from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.file_names import slug
@@ -41,6 +42,10 @@ class MarkdownSender(Sender):
                 error_message("error-destination-unwritable", path=path, reason=error), is_temporary=True
             ) from error
         return str(path)
+
+    def send_sample(self, delivery: Delivery) -> str:
+        """Write the file of the sample; return its path."""
+        return write_sample(Path(self.settings["folder"]).absolute(), delivery)
 
 
 def as_markdown(content: Content) -> str:

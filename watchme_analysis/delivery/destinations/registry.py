@@ -7,6 +7,7 @@ from pathlib import Path
 
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.config import Destination
+from watchme_analysis.delivery.destinations.apprise_service import AppriseSender
 from watchme_analysis.delivery.destinations.base import AwsOf, Sender
 from watchme_analysis.delivery.destinations.eventbridge import EventBridgeSender
 from watchme_analysis.delivery.destinations.files import FilesSender
@@ -16,7 +17,6 @@ from watchme_analysis.delivery.destinations.slack_app import SlackAppSender
 from watchme_analysis.delivery.destinations.slack_webhook import SlackWebhookSender
 from watchme_analysis.delivery.destinations.smtp_mail import EmailSender
 from watchme_analysis.delivery.destinations.sns import SnsSender
-from watchme_analysis.delivery.destinations.teams import TeamsSender
 from watchme_analysis.delivery.ownership import Ownership
 from watchme_analysis.stand_ins import LEVELS
 
@@ -27,7 +27,7 @@ _SENDERS: dict[str, type[Sender]] = {
     "s3": S3Sender,
     "sns": SnsSender,
     "slack": SlackWebhookSender,
-    "teams": TeamsSender,
+    "apprise": AppriseSender,
     "email": EmailSender,
     "eventbridge": EventBridgeSender,
     "markdown": MarkdownSender,

@@ -14,7 +14,14 @@ from typing import Any, ClassVar
 
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.delivery.destinations.aws_calls import delivered
-from watchme_analysis.delivery.destinations.base import PAGE_FORM, Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.base import (
+    PAGE_FORM,
+    SAMPLE_FILE,
+    Delivery,
+    DeliveryError,
+    Sender,
+    sample_text,
+)
 from watchme_analysis.delivery.destinations.files import Retention, copy_report, note_of, remove_report
 from watchme_analysis.delivery.secret_values import arn
 from watchme_analysis.errors import ServiceError, WatchmeError
@@ -95,6 +102,12 @@ class S3Sender(Sender):
             raise DeliveryError(as_message(error)) from error
         page = self._key(f"{name}/{PAGE}")
         return f"s3://{page['Bucket']}/{page['Key']}"
+
+    def send_sample(self, delivery: Delivery) -> str:
+        """Upload the file of the sample; return its address."""
+        self._put(self.aws_of(None), SAMPLE_FILE, sample_text(delivery))
+        where = self._key(SAMPLE_FILE)
+        return f"s3://{where['Bucket']}/{where['Key']}"
 
     def link(self, delivery: Delivery) -> str | None:
         """Return a signed URL of the page."""

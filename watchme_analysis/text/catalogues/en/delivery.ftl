@@ -62,3 +62,11 @@ delivery-uncertain = { $calls } calls may have arrived and none was confirmed: l
 run-owner-unknown = Whether another machine runs the system is not known: { $reason }
 run-report-failed = The report ({ $report }) was not made: { $reason }
 delivery-no-timeline = { $receipt } (without the timeline: { $reason })
+
+# Sample of `watchme notify test`
+delivery-sample-title = Sample for { $name }
+delivery-sample = This is a sample that `watchme notify test` sent. It reports no incident.
+notify-tested = { $count } of { $destinations } { $destinations ->
+    [one] destination
+   *[other] destinations
+  } confirmed the sample.

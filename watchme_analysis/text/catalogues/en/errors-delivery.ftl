@@ -18,7 +18,8 @@ error-destination-unwritable = { $path } can't be written ({ $reason }).
 error-site-copy-unwritable = The copy of the site in { $folder } can't be written ({ $reason }).
 error-login-refused = { $place } refused the login ({ $code }).
 error-mail-connection-broke = The connection to { $place } broke before the message was confirmed.
-error-teams-error = Teams responded with HTTP error { $status }.
+error-apprise-url = The secret holds no URL of a service that Apprise knows: https://appriseit.com/services/ lists them.
+error-apprise-failed = { $service } did not confirm the message.
 error-run-deadline = The run of { $system } reached its deadline of { $seconds } s before { $step ->
     [report] the report
    *[diagnosis] the diagnosis
@@ -56,3 +57,4 @@ error-slack-refused = Slack refused { $method }: { $code }.
 error-slack-scope = Slack refused { $method }: { $code } (it needs the scope { $scope }).
 error-notebook-failed = The notebook failed.
 alarm-about-nothing = no queue, function or instance
+error-no-destination = { $file } states no destination: write [destinations.NAME] with a type.

@@ -35,6 +35,7 @@ error-output-unreadable = { $path } can't be read: { $reason }.
 error-file-unreadable = { $path } can't be read: { $reason }.
 error-extra-missing = { $purpose ->
     [figures] Figures need
+    [chat] Destinations of type apprise need
     [reports] Reports need
     [page] The page and its figures need
     [lab] Notebooks in JupyterLab need

@@ -45,3 +45,8 @@ delivery-uncertain = { $calls } 回送信しましたが、到達を確認でき
 run-owner-unknown = 別のマシンがこのシステムを実行しているかどうか不明です: { $reason }
 run-report-failed = レポート ({ $report }) を作成できませんでした: { $reason }
 delivery-no-timeline = { $receipt } (タイムラインの画像なし: { $reason })
+
+# `watchme notify test` のテスト送信
+delivery-sample-title = { $name } へのテスト送信
+delivery-sample = `watchme notify test` によるテスト送信です。インシデントの通知ではありません。
+notify-tested = 通知先 { $destinations } 件のうち { $count } 件で、テスト送信の受信を確認しました。

@@ -18,7 +18,8 @@ error-destination-unwritable = { $path } に書き込めません ({ $reason })�
 error-site-copy-unwritable = { $folder } にあるサイトのコピーに書き込めません ({ $reason })。
 error-login-refused = { $place } がログインを拒否しました ({ $code })。
 error-mail-connection-broke = メッセージの受け付けが確認される前に、{ $place } との接続が切れました。
-error-teams-error = Teams が HTTP エラー { $status } を返しました。
+error-apprise-url = シークレットの URL は、Apprise が対応するサービスのものではありません。一覧は https://appriseit.com/services/ にあります。
+error-apprise-failed = { $service } はメッセージの受信を確認しませんでした。
 error-run-deadline = { $system } の実行は、{ $step ->
     [report] レポートの作成
    *[diagnosis] 診断
@@ -56,3 +57,4 @@ error-slack-refused = Slack が { $method } を拒否しました: { $code }。
 error-slack-scope = Slack が { $method } を拒否しました: { $code } (スコープ { $scope } が必要です)。
 error-notebook-failed = ノートブックの実行に失敗しました。
 alarm-about-nothing = (キュー、関数、インスタンスのいずれでもありません)
+error-no-destination = { $file } に通知先がありません。[destinations.名前] と type を書いてください。

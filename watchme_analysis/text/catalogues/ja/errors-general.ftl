@@ -35,6 +35,7 @@ error-output-unreadable = { $path } を読み取れません: { $reason }。
 error-file-unreadable = { $path } を読み取れません: { $reason }。
 error-extra-missing = { $purpose ->
     [figures] 図の作成
+    [chat] apprise タイプの通知先の利用
     [reports] レポートの作成
     [page] ページとその図の作成
     [lab] JupyterLab でのノートブックの利用
