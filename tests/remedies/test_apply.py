@@ -20,7 +20,6 @@ from watchme_analysis.remedies import apply as applying
 from watchme_analysis.remedies.allowed_calls import read_plan
 from watchme_analysis.remedies.apply import apply_plan, journal_of, undo, undo_plan
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, write_plan
-from watchme_analysis.remedies.policy import action_of, policy_of
 from watchme_analysis.storage import journal as journals
 from watchme_analysis.storage.journal import open_journal, read_journal
 from watchme_analysis.text.message import message
@@ -200,10 +199,10 @@ def test_parameters_that_are_read_or_stand_for_a_time(aws, queue, tmp_path):
 def test_the_policy_allows_the_calls_that_were_made(aws, plan, tmp_path):
     used = Aws(rate_limits=FAST)
     apply_plan(plan, tmp_path / "j", used)
-    allowed = set(policy_of(plan.calls)["Statement"][0]["Action"])
+    allowed = {call.action for call in plan.calls}
     assert used.actions - {"sts:GetCallerIdentity"} == allowed
-    assert action_of(Call("lambda", "invoke")) == "lambda:InvokeFunction"
-    assert action_of(Call("sqs", "delete_message_batch")) == "sqs:DeleteMessage"
+    assert Call("lambda", "invoke").action == "lambda:InvokeFunction"
+    assert Call("sqs", "delete_message_batch").action == "sqs:DeleteMessage"
 
 
 @dataclass

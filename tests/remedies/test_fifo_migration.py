@@ -22,7 +22,6 @@ from watchme_analysis.remedies.fifo_migration import (
 )
 from watchme_analysis.remedies.fifo_source import prepared
 from watchme_analysis.remedies.plan import write_plan
-from watchme_analysis.remedies.policy import policy_of
 from watchme_analysis.storage.journal import open_journal, read_journal
 
 OPTIONS = MigrationOptions(
@@ -295,8 +294,8 @@ def test_the_policy_allows_exactly_the_calls_that_are_made(world, aws, tmp_path)
     world.age(7200)
     apply_plan(undo_plan(plan, read_journal(tmp_path / "j")), tmp_path / "u", used)
     nothing = {"sts:GetCallerIdentity"}
-    allowed = set(policy_of(calls_of("fifo"))["Statement"][0]["Action"])
+    allowed = {call.action for call in calls_of("fifo")}
     assert (planning | used.actions) - nothing == allowed
-    applied = set(policy_of(plan.calls)["Statement"][0]["Action"])
+    applied = {call.action for call in plan.calls}
     assert used.actions - nothing - {"cloudwatch:DescribeAlarms"} == applied
     assert plan.made <= datetime.now(UTC)

@@ -37,7 +37,6 @@ from watchme_analysis.remedies.loadtest import (
     run_load_test,
 )
 from watchme_analysis.remedies.plan import Call, Condition, write_plan
-from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.simulation.replay import (
     endpoint_settings,
     predicted_figures,
@@ -341,7 +340,7 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     rows = read_actions(case)
     assert rows[["remedy", "outcome"]].values.tolist() == [["loadtest", "done"]]
     called = set.union(*(each.actions for each in made)) - {"sts:GetCallerIdentity"}
-    assert called == {action_of(call) for call in calls_of("loadtest")}
+    assert called == {call.action for call in calls_of("loadtest")}
     write_settings(tmp_path, DECLARED.replace("test = true", ""))
     refused = watchme(*applying, cwd=tmp_path)
     assert (refused.returncode, "test = true" in refused.stderr) == (2, True)

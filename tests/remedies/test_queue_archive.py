@@ -15,7 +15,6 @@ from watchme_analysis.case.actions import actions_in, read_actions
 from watchme_analysis.cli.queue import queue_group
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.allowed_calls import calls_of
-from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue, is_archive, read_archive
 from watchme_analysis.remedies.queue_purge import journal_of, purge_queue, record_of
 from watchme_analysis.storage.journal import open_journal, read_journal
@@ -106,7 +105,7 @@ def test_purge_empties_the_queue_and_writes_the_record(world, archive, clocked, 
     assert (record["state"], record["reason"], record["count"]) == ("complete", "lost", 12)
     # The case states the errors with which the messages failed.
     assert (record["oldest"] <= record["newest"], record["errors"]) == (True, {"KeyError": 1})
-    allowed = {action_of(call) for call in calls_of("queue purge")}
+    allowed = {call.action for call in calls_of("queue purge")}
     assert (
         used.actions - {"sts:GetCallerIdentity"} <= allowed <= used.actions | {"sqs:ChangeMessageVisibility"}
     )

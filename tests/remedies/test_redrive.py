@@ -18,7 +18,6 @@ from worlds.quick_clock import QuickAws
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.redrive_list import ListedMessage
 from watchme_analysis.remedies.allowed_calls import calls_of
-from watchme_analysis.remedies.policy import action_of
 from watchme_analysis.remedies.redrive import (
     RedriveLimits,
     RedriveTask,
@@ -92,7 +91,7 @@ def test_policy_allows_the_calls_that_were_made(world_of, clocked, tmp_path):
         {"deleted": 2, "new": 1}, audit.states,
     )  # fmt: skip
     # A list from a file states no DLQ: its URL is looked up beside the run.
-    allowed = {action_of(call) for call in calls_of("redrive")} - {"sqs:GetQueueUrl"}
+    allowed = {call.action for call in calls_of("redrive")} - {"sqs:GetQueueUrl"}
     assert session.actions - {"sts:GetCallerIdentity"} == allowed
 
 

@@ -24,10 +24,9 @@ from watchme_analysis.cli.plans import (
     finish_plan,
     journal_option,
     planning_options,
-    print_policy,
+    remedy_grants,
 )
 from watchme_analysis.cli.terminal import Printer
-from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.text.render import error_message, error_sentence
 
 if TYPE_CHECKING:
@@ -209,7 +208,7 @@ Exit codes: 0 no problem; 1 a problem, or AWS failed; 2 bad input.""",
 @language_option
 @session_options
 @output_options()
-@policy_option
+@policy_option(lambda _: remedy_grants("fifo"))
 def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
     """Check a QUEUE before its migration, or with --after every message since a PLAN was applied.
 
@@ -218,8 +217,6 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
     and what is unexplained. Nothing is changed.
     """
     output, out = output_of(options), Printer(options["language"])
-    if options["print_policy"]:
-        return print_policy(calls_of("fifo"))
     if (queue is None) == (after is None):
         raise click.UsageError(error_sentence("error-fifo-queue-or-plan"))
     aws = session_of(options)

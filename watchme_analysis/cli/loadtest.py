@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,10 @@ from watchme_analysis.cli.options import (
     timezone_option,
 )
 from watchme_analysis.cli.output import Output, file_option, form_options, output_of
-from watchme_analysis.cli.plans import EXIT_CODES, journal_option, print_policy, reporter_of
+from watchme_analysis.cli.plans import EXIT_CODES, journal_option, remedy_grants, reporter_of
 from watchme_analysis.cli.probe import with_message
 from watchme_analysis.cli.terminal import Printer
+from watchme_analysis.cloudwatch.iam_policy import Grant, grants_of
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.load_plan import FACTORS, LONGEST_S, MOST_MESSAGES
 from watchme_analysis.text.message import Code, Resource
@@ -33,6 +34,24 @@ from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.load_plan import LoadPlan
+
+
+def _plan_in(source: Path | None) -> LoadPlan | None:
+    from watchme_analysis.remedies.load_plan import read_load_plan
+
+    return None if source is None or source.is_dir() else read_load_plan(source)
+
+
+def _grants(options: Mapping[str, Any]) -> Iterator[Grant]:
+    """Yield what IAM must allow for the plan, else for every load test."""
+    from watchme_analysis.remedies.loadtest import calls_of_load_test
+
+    plan = _plan_in(options["source"])
+    if plan is None:
+        return remedy_grants("loadtest")
+    if not (calls := calls_of_load_test(plan)):
+        raise InputError(error_message("error-loadtest-no-policy"))
+    return grants_of(call.action for call in calls)
 
 
 @click.command(
@@ -115,7 +134,7 @@ Exit codes: 0 done; 1 the test stopped, or a service failed; 2 refused, or bad i
     "--figure", type=click.Path(dir_okay=False, path_type=Path), help="Draw the result to this PNG file."
 )
 @form_options()
-@policy_option
+@policy_option(_grants)
 @language_option
 @timezone_option
 @session_options
@@ -133,18 +152,9 @@ def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
     each message before and after it is sent. A test that was killed is not continued, since its times are
     lost: the same command then states what was sent, and what became of it.
     """
-    from watchme_analysis.remedies.allowed_calls import calls_of
-    from watchme_analysis.remedies.load_plan import read_load_plan
-    from watchme_analysis.remedies.loadtest import calls_of_load_test
-
     output = output_of(options)
     out = Printer(options["language"], parse_zone(options["timezone"]))
-    plan = None if source is None or source.is_dir() else read_load_plan(source)
-    if options["print_policy"]:
-        calls = calls_of("loadtest") if plan is None else calls_of_load_test(plan)
-        if not calls:
-            raise InputError(error_message("error-loadtest-no-policy"))
-        return print_policy(calls)
+    plan = _plan_in(source)
     if source is None:
         raise InputError(error_message("error-loadtest-no-case"))
     if plan is not None and apply_now:

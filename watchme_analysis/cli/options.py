@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +15,8 @@ import click
 
 from watchme_analysis.cli.completion import complete_queues, complete_systems
 from watchme_analysis.cli.exit_codes import ExitCode
+from watchme_analysis.cli.terminal import echo_json
+from watchme_analysis.cloudwatch.iam_policy import Grant, policy_of
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.services.diagnose import ALL
@@ -74,7 +77,7 @@ class CommandWithOptionalQuestion(click.Command):
         return super().parse_args(ctx, args)
 
 
-def require_parameters(*names: str) -> None:
+def _require_parameters(*names: str) -> None:
     """Raise the error of click for parameters that only ``--print-policy`` can do without."""
     context = click.get_current_context()
     for param in context.command.params:
@@ -207,9 +210,38 @@ case_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Case to record the steps in (table `actions`).",
 )
-policy_option = click.option(
-    "--print-policy", is_flag=True, help="Print the smallest sufficient IAM policy and exit."
-)
+
+
+def policy_option(
+    grants_of: Callable[[Mapping[str, Any]], Iterable[Grant]], *required: str
+) -> Callable[[F], F]:
+    """Return a decorator that adds ``--print-policy``, which prints the IAM policy instead of all else.
+
+    Parameters
+    ----------
+    grants_of
+        Returns what the policy allows, from the parameters of the command.
+    required
+        Parameters that only this option can do without.
+    """
+
+    def decorated(command: F) -> F:
+        @wraps(command)
+        def run(*arguments: Any, **parameters: Any) -> Any:
+            if parameters.pop("print_policy"):
+                echo_json(json.dumps(policy_of(grants_of(parameters)), indent=2))
+                return 0
+            _require_parameters(*required)
+            return command(*arguments, **parameters)
+
+        option = click.option(
+            "--print-policy", is_flag=True, help="Print the smallest sufficient IAM policy and exit."
+        )
+        return option(run)  # type: ignore[return-value]  # click replaces the function by a command anyway
+
+    return decorated
+
+
 visibility_option = click.option(
     "--visibility-timeout",
     type=click.IntRange(30, 43200),

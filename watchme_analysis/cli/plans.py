@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,11 +13,11 @@ from watchme_analysis.cli.options import (
     case_option,
     language_option,
     policy_option,
-    require_parameters,
     together,
 )
 from watchme_analysis.cli.output import TABLE, Output, file_option, form_options, output_of, output_options
-from watchme_analysis.cli.terminal import Printer, echo, echo_json
+from watchme_analysis.cli.terminal import Printer, echo
+from watchme_analysis.cloudwatch.iam_policy import Grant, grants_of
 from watchme_analysis.remedies.allowed_calls import calls_of, read_plan
 from watchme_analysis.remedies.apply import apply_plan, journal_of, undo
 from watchme_analysis.remedies.plan import Call, Plan, Step, write_plan
@@ -42,26 +40,20 @@ EXIT_CODES = {"complete": 0, "undone": 1, "stopped": 1, "refused": 2}
 def planning_options(remedy: str, *required: str) -> Callable[[F], F]:
     """Return a decorator that adds the options of a command that plans; :func:`finish_plan` reads them.
 
-    ``--print-policy`` is answered here; the ``required`` parameters are those that only it can do without.
+    The ``required`` parameters are those that only ``--print-policy`` can do without.
     """
+    return together(
+        file_option(f"the plan, for `{remedy} apply`"),
+        language_option,
+        session_options,
+        form_options(),
+        policy_option(lambda _: remedy_grants(remedy), *required),
+    )
 
-    def decorated(command: F) -> F:
-        @wraps(command)
-        def planned(*arguments: Any, **options: Any) -> Any:
-            if options.pop("print_policy"):
-                return print_policy(calls_of(remedy))
-            require_parameters(*required)
-            return command(*arguments, **options)
 
-        return together(
-            file_option(f"the plan, for `{remedy} apply`"),
-            language_option,
-            session_options,
-            form_options(),
-            policy_option,
-        )(planned)  # type: ignore[return-value]  # click replaces the function by a command anyway
-
-    return decorated
+def remedy_grants(remedy: str, queues: Iterable[str] = ()) -> Iterator[Grant]:
+    """Yield what IAM must allow for a remedy; ``queues`` are those from which it receives, if known."""
+    return grants_of((call.action for call in calls_of(remedy)), queues)
 
 
 def finish_plan(plan: Plan, output: Output, options: Mapping[str, Any]) -> int:
@@ -151,14 +143,6 @@ def reporter_of(output: Output, out: Printer) -> Callable[[Message], None]:
     return report
 
 
-def print_policy(calls: Iterable[Call]) -> int:
-    """Print the least IAM policy that calls need; return the exit code."""
-    from watchme_analysis.remedies.policy import policy_of
-
-    echo_json(json.dumps(policy_of(calls), indent=2))
-    return 0
-
-
 def applying_options(command: F) -> F:
     """Return a command with the argument and the options of commands that apply or undo a plan."""
     return together(
@@ -169,7 +153,7 @@ def applying_options(command: F) -> F:
         language_option,
         session_options,
         output_options(),
-        policy_option,
+        policy_option(lambda options: grants_of(call.action for call in read_plan(options["path"]).calls)),
     )(command)
 
 
@@ -205,10 +189,7 @@ def add_plan_commands(group: click.Group) -> None:
 
 def run_plan(remedy: str, path: Path, options: dict[str, Any], *, is_undo: bool = False) -> int:
     """Apply or undo the plan of a file with the options of :func:`applying_options`; return the exit code."""
-    output = output_of(options)
-    if options["print_policy"]:
-        return print_policy(read_plan(path).calls)
-    return apply_and_print(path, remedy, output, options, is_undo=is_undo)
+    return apply_and_print(path, remedy, output_of(options), options, is_undo=is_undo)
 
 
 def apply_and_print(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,9 @@ from watchme_analysis.cli.options import (
     system_option,
 )
 from watchme_analysis.cli.result import Result, renders
-from watchme_analysis.cli.terminal import Printer, echo_json
+from watchme_analysis.cli.terminal import Printer
+from watchme_analysis.cloudwatch.iam_policy import Grant, pull_grants
+from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Message, Names, Resource, Text, message, value_of
 from watchme_analysis.text.render import error_message, error_sentence
@@ -37,6 +38,25 @@ from watchme_analysis.text.shell_quoting import shell_path
 if TYPE_CHECKING:
     from watchme_analysis.case.case_folder import Case
     from watchme_analysis.services.collect import Pulled
+
+
+def _sample(question: str | None, stated: int | None) -> int:
+    """Return the most messages to read from each dead-letter queue."""
+    from watchme_analysis.services.collect import Request
+
+    if stated is not None:
+        return stated
+    return 0 if question == "health" else Request.sample
+
+
+def _grants(options: Mapping[str, Any]) -> Iterator[Grant]:
+    """Yield what IAM must allow; messages may be received from queues that are named, and from no other."""
+    if not _sample(options["question"], options["dlq_sample"]):
+        return pull_grants()
+    system = None if options["queues"] else load_config().chosen_system(options["system"])
+    queues = options["queues"] or (system.dlqs if system else ())
+    Printer(options["language"]).note(message("pull-policy", count=len(queues), queues=_all(queues)))
+    return pull_grants(queues)
 
 
 @click.command(
@@ -65,12 +85,10 @@ Examples:
     type=click.Path(path_type=Path),
     help="Also write the raw responses to this folder, in the AWS CLI's format.",
 )
-@policy_option
+@policy_option(_grants)
 @aws_options
 @renders(writes_case=True)
-def pull(
-    out: Printer, question: str | None, case: Path | None, *, force: bool, **options: Any
-) -> Result | int:
+def pull(out: Printer, question: str | None, case: Path | None, *, force: bool, **options: Any) -> Result:
     """Pull the evidence of an incident from AWS into a CASE.
 
     QUESTION is health or backlog. Give a queue, a function or an instance, or state them as a system in
@@ -84,15 +102,9 @@ def pull(
     part could not be retrieved; the case then holds the other parts and names the missing one.
     """
     from watchme_analysis.case.importer import check_new_case
-    from watchme_analysis.cloudwatch.session import iam_policy
     from watchme_analysis.services.collect import Request, case_folder, check_raw, pull_case, resources
 
-    sample = options["dlq_sample"]
-    if sample is None:
-        sample = 0 if question == "health" else Request.sample
-    if options["print_policy"]:
-        echo_json(json.dumps(iam_policy(sampling=sample > 0), indent=2))
-        return ExitCode.DONE
+    sample = _sample(question, options["dlq_sample"])
     if question is None:
         raise click.UsageError(error_sentence("error-question-missing"))
     check_window(options)

@@ -14,7 +14,6 @@ from watchme_analysis.cli.options import (
     language_option,
     policy_option,
     queue_argument,
-    require_parameters,
     visibility_option,
 )
 from watchme_analysis.cli.output import (
@@ -24,10 +23,10 @@ from watchme_analysis.cli.output import (
     output_of,
     output_options,
 )
-from watchme_analysis.cli.plans import EXIT_CODES, print_policy, reporter_of
+from watchme_analysis.cli.plans import EXIT_CODES, remedy_grants, reporter_of
 from watchme_analysis.cli.terminal import Printer
+from watchme_analysis.cloudwatch.iam_policy import Grant
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, archive_queue, read_archive
 from watchme_analysis.text.message import Choice, Code, Duration, Message, Resource, message
 from watchme_analysis.text.render import error_message
@@ -36,6 +35,10 @@ from watchme_analysis.text.shell_quoting import shell_path
 _INCOMPLETE = 1
 # Senders or errors named in a line.
 _MOST_NAMES = 5
+
+
+def _grants(remedy: str, queue: str | None, **_: Any) -> Iterator[Grant]:
+    return remedy_grants(remedy, [queue] if queue else ())
 
 
 @click.group("queue", short_help="Archive dead-letter queues, and purge what is archived.")
@@ -56,7 +59,7 @@ Exit codes: 0 complete; 1 messages may be missing, or AWS failed; 2 bad input.""
 @queue_argument
 @file_option("the messages, such as DLQ.jsonl.gz")
 @visibility_option
-@policy_option
+@policy_option(lambda options: _grants("queue archive", **options), "queue", "to")
 @language_option
 @session_options
 @form_options()
@@ -72,9 +75,6 @@ def archive_command(queue: str, to: Path, **options: Any) -> int:
     interruption, repeat the command.
     """
     output, out = output_of(options), Printer(options["language"])
-    if options["print_policy"]:
-        return print_policy(calls_of("queue archive"))
-    require_parameters("queue", "to")
     check_folder(to)
     reading = ReadingOptions(options["visibility_timeout"], reporter_of(output, out))
     found = archive_queue(session_of(options), queue, to, reading)
@@ -120,7 +120,7 @@ Exit codes: 0 the queue is empty; 1 messages are left, or may be, or AWS failed;
 @case_option
 @click.option("--apply", "apply_now", is_flag=True, help="Delete; without it, only the plan is printed.")
 @visibility_option
-@policy_option
+@policy_option(lambda options: _grants("queue purge", **options), "queue")
 @language_option
 @session_options
 @output_options()
@@ -134,9 +134,6 @@ def purge_command(queue: str, **options: Any) -> int:
     ARCHIVE.purge-journal.jsonl lets an interrupted run continue: repeat the command.
     """
     output, out = output_of(options), Printer(options["language"])
-    if options["print_policy"]:
-        return print_policy(calls_of("queue purge"))
-    require_parameters("queue")
     if options["archive"] is None or not (options["reason"] or "").strip():
         raise InputError(error_message("error-purge-needs"))
     from watchme_analysis.remedies.queue_purge import errors_of_case, purge_queue

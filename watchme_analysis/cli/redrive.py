@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,9 @@ from watchme_analysis.cli.output import (
     form_options,
     output_of,
 )
-from watchme_analysis.cli.plans import EXIT_CODES, print_policy, reporter_of
+from watchme_analysis.cli.plans import EXIT_CODES, remedy_grants, reporter_of
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
+from watchme_analysis.cloudwatch.iam_policy import Grant
 from watchme_analysis.errors import InputError
 from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import (
@@ -63,6 +64,16 @@ _STATES = (
     "deleted", "gone", "processed", "unproven", "failed", "sent", "unconfirmed", "rejected", "not_sent",
     "returned", "excluded", "new",
 )  # fmt: skip
+
+
+def _grants(options: Mapping[str, Any]) -> Iterator[Grant]:
+    """Yield what IAM must allow: messages are received from the dead-letter queues of the case alone."""
+    from watchme_analysis.case.opening import open_case
+    from watchme_analysis.queues.pipeline import pipelines
+
+    case, queue = options["case"], options["queue"]
+    chains = pipelines(open_case(case)) if case is not None else ()
+    return remedy_grants("redrive", [each.dlq for each in chains if each.dlq and queue in (None, each.queue)])
 
 
 @click.command(
@@ -146,7 +157,7 @@ messages can't be read; 2 bad input.""",
     "visibility timeout of its queue, at least 10m]",
 )
 @visibility_option
-@policy_option
+@policy_option(_grants)
 @language_option
 @session_options
 @form_options(default="jsonl for the list, else table")
@@ -174,10 +185,6 @@ def redrive(case: Path | None, queue: str | None, *, to: Path | None, **options:
     is_list = not (options["apply_now"] or options["show_plan"])
     output = output_of(options, JSON_LINES if is_list else TABLE)
     out = Printer(options["language"])
-    if options["print_policy"]:
-        from watchme_analysis.remedies.allowed_calls import calls_of
-
-        return print_policy(calls_of("redrive"))
     check_folder(to)
     if to is not None:
         if options["apply_now"]:

@@ -16,7 +16,7 @@ import click
 from watchme_analysis.cli.options import Seconds, language_option
 from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer, echo
-from watchme_analysis.config import FILE, Config, load_config
+from watchme_analysis.config import FILE, Config, Destination, System, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import Text, message
@@ -203,13 +203,14 @@ Examples:
 def export(systems: tuple[str, ...], every: float, folder: Path, language: str) -> None:
     """Write what runs `watchme run` in AWS: EventBridge Scheduler starts a Fargate task on a schedule.
 
-    The policy has the calls of a pull and of the destinations in watchme.toml. The state of the systems is in
-    a file system (EFS), so that nothing is delivered twice.
+    The policy has the calls of a pull and of the destinations in watchme.toml. It allows to receive messages
+    from the queues that a system names as `dlq`. The state of the systems is in a file system (EFS), so that
+    nothing is delivered twice.
     """
     from watchme_analysis.delivery.schedule import MARK, cloudformation, container_policy, template
 
     config = load_config()
-    policy = container_policy(_destinations(config, systems))
+    policy = container_policy(*_systems_and_destinations(config, systems))
     jobs = _jobs(systems, every)
     files = {
         "Dockerfile.watchme": template("Dockerfile.watchme"),
@@ -229,10 +230,12 @@ def _holds(mark: bytes, first: bytes) -> bool:
     return mark in first
 
 
-def _destinations(config: Config, systems: tuple[str, ...]) -> list[Any]:
+def _systems_and_destinations(
+    config: Config, systems: tuple[str, ...]
+) -> tuple[list[System], list[Destination]]:
     chosen = [config.systems[name] for name in systems] if systems else [*config.systems.values()]
     names = dict.fromkeys(name for system in chosen for name in system.destinations)
-    return [config.destinations[name] for name in names]
+    return chosen, [config.destinations[name] for name in names]
 
 
 def _jobs(systems: tuple[str, ...], every: float, *, must_exist: bool = True) -> list[Job]:

@@ -1,8 +1,7 @@
 """Calls to AWS: paced, retried with jitter, counted as IAM actions, with errors in one sentence.
 
 The retries of botocore are disabled (decision 15), because this module retries: Ctrl-C ends a wait at once,
-and a deadline ends the retries. A call that must not be sent twice goes through :func:`without_retries`. The
-module also holds the IAM policy that ``watchme case pull`` and ``watchme query`` need.
+and a deadline ends the retries. A call that must not be sent twice goes through :func:`without_retries`.
 """
 
 from __future__ import annotations
@@ -14,15 +13,14 @@ import random
 import re
 import threading
 import time
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
+from watchme_analysis.cloudwatch.iam_policy import action_of
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.redact import described, shortened
@@ -60,13 +58,6 @@ _RECOVERY = 0.9
 _MAX_ERROR_TEXT = 300
 # Parameters that name the resource of a call.
 _RESOURCE_PARAMETERS = ("QueueName", "QueueUrl", "FunctionName", "EventSourceArn")
-# IAM actions whose names differ from the operation's.
-ACTION_NAMES = {
-    "lambda:Invoke": "lambda:InvokeFunction",
-    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
-    "sqs:SendMessageBatch": "sqs:SendMessage",
-}
 
 
 class ThrottledError(RetryableServiceError):
@@ -255,8 +246,7 @@ class Aws:
         from botocore.parsers import ResponseParserError
 
         client = self.client(service)
-        action = f"{service}:{client.meta.method_to_api_mapping[operation]}"
-        action = ACTION_NAMES.get(action, action)
+        action = action_of(service, client.meta.method_to_api_mapping[operation])
         attempts = self.rate_limits.attempts
         for attempt in range(attempts):
             self._wait_turn(action)
@@ -446,18 +436,3 @@ def _boto3_session(target: SessionTarget) -> Any:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")
-
-
-# Statements of the least IAM policy: what every pull reads, and what reading dead-letter queues needs.
-_READ, *_SAMPLE = tomllib.loads(Path(__file__).with_name("iam_policy.toml").read_text(encoding="utf-8"))[
-    "statement"
-]
-ACTIONS: tuple[str, ...] = tuple(_READ["Action"])
-
-
-def iam_policy(*, sampling: bool = True) -> dict[str, Any]:
-    """Return the least IAM policy that a pull needs, as a JSON-ready dictionary.
-
-    ``sampling`` adds what reading messages of dead-letter queues needs.
-    """
-    return {"Version": "2012-10-17", "Statement": [_READ, *(_SAMPLE if sampling else ())]}

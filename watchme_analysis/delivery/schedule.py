@@ -16,10 +16,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.cloudwatch.session import iam_policy
-from watchme_analysis.config import FILE, Destination
+from watchme_analysis.cloudwatch.iam_policy import policy_of, pull_grants
+from watchme_analysis.config import FILE, Destination, System
 from watchme_analysis.delivery.destinations.registry import type_of_sender
-from watchme_analysis.delivery.secret_values import allowed_calls
+from watchme_analysis.delivery.secret_values import secret_grants
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.render import error_message
 
@@ -143,21 +143,17 @@ def _interval(every: timedelta) -> str:
     return f"{minutes / 60:g} h" if minutes % _HOUR_MINUTES == 0 else f"{minutes:g} min"
 
 
-def container_policy(destinations: Iterable[Destination]) -> dict[str, Any]:
+def container_policy(systems: Iterable[System], destinations: Iterable[Destination]) -> dict[str, Any]:
     """Return the IAM policy of a container that runs: what a pull needs, and the calls of the destinations.
 
-    Each destination's calls are allowed for its own bucket, topic, bus or secret only.
+    Each destination's calls are allowed for its own bucket, topic, bus or secret only, and messages may be
+    received from the dead-letter queues that the systems name.
     """
-    policy = iam_policy()
-    allowed: dict[tuple[str, ...], set[str]] = {}
+    grants = [*pull_grants(name for system in systems for name in system.dlqs)]
     for each in destinations:
-        of_secrets = (call for value in each.settings.values() for call in allowed_calls(str(value)))
-        for actions, resource in (*type_of_sender(each).allowed_calls(each.settings), *of_secrets):
-            allowed.setdefault(actions, set()).add(resource)
-    for number, (actions, resources) in enumerate(allowed.items(), 1):
-        statement = {"Sid": f"WatchmeDeliver{number}", "Effect": "Allow"}
-        policy["Statement"].append(statement | {"Action": list(actions), "Resource": sorted(resources)})
-    return policy
+        grants += type_of_sender(each).grants(each.settings)
+        grants += (grant for value in each.settings.values() for grant in secret_grants(str(value)))
+    return policy_of(grants)
 
 
 def cloudformation(jobs: Sequence[Job], policy: Mapping[str, Any]) -> dict[str, Any]:

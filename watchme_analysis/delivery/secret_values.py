@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watchme_analysis.cloudwatch.iam_policy import Grant, arn
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.render import error_message
 
@@ -59,17 +60,13 @@ def _of_key(text: str, key: str, reference: str) -> str:
         raise InputError(error_message("error-secret-no-key", reference=reference)) from None
 
 
-def allowed_calls(reference: str) -> Iterable[tuple[tuple[str, ...], str]]:
-    """Yield the IAM action that reads a secret, with its ARN; none for other texts."""
+def secret_grants(reference: str) -> Iterable[Grant]:
+    """Yield the grant that reads a secret; none for other texts."""
     kind, _, name = reference.partition(":")
     if kind == "secretsmanager":
         secret = name.partition("#")[0]
         # AWS appends a hyphen and six characters to the name of a secret.
-        yield ("secretsmanager:GetSecretValue",), arn(secret, f"secretsmanager:*:*:secret:{secret}-??????")
+        resource = arn(secret, f"secretsmanager:*:*:secret:{secret}-??????")
+        yield Grant(("secretsmanager:GetSecretValue",), (resource,))
     elif kind == "ssm":
-        yield ("ssm:GetParameter",), arn(name, f"ssm:*:*:parameter/{name.lstrip('/')}")
-
-
-def arn(name: str, of_name: str) -> str:
-    """Return an ARN; a name becomes the one in any region and account, for a policy."""
-    return name if name.startswith("arn:") else f"arn:aws:{of_name}"
+        yield Grant(("ssm:GetParameter",), (arn(name, f"ssm:*:*:parameter/{name.lstrip('/')}"),))

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_
 
 import jmespath
 
+from watchme_analysis.cloudwatch.iam_policy import action_of, api_names
 from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import Message, message_from_dict
 from watchme_analysis.text.shell_quoting import shell_word
@@ -132,6 +133,11 @@ class Call(Stored):
     def command_name(self) -> str:
         """Return service and operation as the AWS CLI names them, such as ``sqs set-queue-attributes``."""
         return self.api_name.replace("_", "-")
+
+    @property
+    def action(self) -> str:
+        """Return the IAM action, such as ``sqs:SetQueueAttributes``."""
+        return action_of(self.service, api_names(self.service)[self.operation])
 
     @property
     def command(self) -> str:

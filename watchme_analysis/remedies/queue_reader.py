@@ -267,19 +267,31 @@ def await_visible(aws: Aws, url: str, within_s: float) -> None:
         aws.sleep(min(aws.rate_limits.queue_poll_s, left_s))
 
 
-def settled_counts(aws: Aws, url: str, expected: int, report: Callable[[Message], None]) -> QueueCounts:
+def settled_counts(
+    aws: Aws,
+    url: str,
+    expected: int,
+    report: Callable[[Message], None],
+    *,
+    is_first_enough: bool = False,
+) -> QueueCounts:
     """Return the counts of a queue after its last change, which the caller has just made.
 
     Counts that state the expected total, and no message in flight, have done so for the whole time in which
-    counts may be wrong. Others were read after this time at the earliest. ``report`` is called before.
+    counts may be wrong; with ``is_first_enough``, once. Others were read after this time at the earliest.
+    ``report`` is called before the first wait.
     """
     settle_s = aws.rate_limits.counts_settle_s
-    report(message("queue-counts-settling", settle=Duration(settle_s), within=Duration(2 * settle_s)))
-    began, agreed_since = aws.now(), None
+    agree_s = 0.0 if is_first_enough else settle_s
+    began, agreed_since, is_reported = aws.now(), None, False
     while True:
         counts = counts_of(queue_attributes(aws, url))
         is_expected = counts.total == expected and not counts.in_flight
         agreed_since = (agreed_since or aws.now()) if is_expected else None
-        if (aws.now() - (agreed_since or began)).total_seconds() >= settle_s:
+        needed_s = agree_s if agreed_since else settle_s
+        if (aws.now() - (agreed_since or began)).total_seconds() >= needed_s:
             return counts
+        if not is_reported:
+            report(message("queue-counts-settling", within=Duration(settle_s + agree_s)))
+            is_reported = True
         aws.sleep(aws.rate_limits.queue_poll_s)

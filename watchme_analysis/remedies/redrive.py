@@ -60,6 +60,7 @@ from watchme_analysis.remedies.queue_reader import (
     check_readable,
     counts_of,
     queue_attributes,
+    settled_counts,
 )
 from watchme_analysis.storage.journal import NOT_DONE, Journal, open_journal
 from watchme_analysis.text.message import Duration, Message, Quotation, Resource, message
@@ -225,7 +226,8 @@ class RedriveAudit:
     counts
         Numbers of messages in the DLQ at the end; None when there is no DLQ or it was not read.
     unexplained
-        Messages that the DLQ counts, but that could not be received; None when the DLQ was not read.
+        Messages that the DLQ counts, but that could not be received; None when the DLQ was not read. Counts
+        that do not agree were read when they had settled.
     journal
         File of the journal.
     rate_per_s
@@ -557,8 +559,9 @@ class _Run:
 
     def _end(self) -> None:
         self._release()
-        if self.task.dlq_url is not None and self.in_dlq is not None:
-            self.counts = counts_of(queue_attributes(self.aws, self.task.dlq_url))
+        dlq, seen = self.task.dlq_url, self.in_dlq
+        if dlq is not None and seen is not None:
+            self.counts = settled_counts(self.aws, dlq, len(seen), self.report, is_first_enough=True)
 
     def _redrive_all(self, retry: Mapping[str, bool]) -> None:
         """Confirm what earlier runs have sent; then send a message, confirm it, and do so with the rest."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from watchme_analysis.cloudwatch.iam_policy import Grant
 from watchme_analysis.config import Destination
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.notice import Notice
@@ -80,8 +81,8 @@ class Sender:
         self._secrets: dict[str, str] = {}
 
     @classmethod
-    def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
-        """Yield the IAM actions that a destination needs, with the ARN of the resource."""
+    def grants(cls, settings: Mapping[str, Any]) -> Iterable[Grant]:
+        """Yield what IAM must allow for deliveries to a destination."""
         del settings
         return ()
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
+from watchme_analysis.cloudwatch.iam_policy import Grant, arn
 from watchme_analysis.delivery.destinations.aws_calls import delivered
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
 from watchme_analysis.delivery.records import to_json
-from watchme_analysis.delivery.secret_values import arn
 from watchme_analysis.text.render import error_message
 
 SOURCE = "watchme"
@@ -23,10 +23,10 @@ class EventBridgeSender(Sender):
     """Delivery to an event bus, given by its name or ARN."""
 
     @classmethod
-    def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
-        """Yield the IAM actions with their resources."""
+    def grants(cls, settings: Mapping[str, Any]) -> Iterable[Grant]:
+        """Yield what IAM must allow."""
         bus = settings["bus"]
-        yield ("events:PutEvents",), arn(bus, f"events:*:*:event-bus/{bus}")
+        yield Grant(("events:PutEvents",), (arn(bus, f"events:*:*:event-bus/{bus}"),))
 
     def send(self, delivery: Delivery) -> str:
         """Put the event; return its id."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from watchme_analysis.cloudwatch.iam_policy import Grant, arn
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.delivery.destinations.aws_calls import delivered
 from watchme_analysis.delivery.destinations.base import (
@@ -23,7 +24,6 @@ from watchme_analysis.delivery.destinations.base import (
     sample_text,
 )
 from watchme_analysis.delivery.destinations.files import Retention, copy_report, note_of, remove_report
-from watchme_analysis.delivery.secret_values import arn
 from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, locked, prepare
 from watchme_analysis.report.html_page import INDEX, write_index
@@ -61,16 +61,16 @@ class S3Sender(Sender):
         return {"Bucket": self.settings["bucket"], "Key": prefix_of(self.settings) + name}
 
     @classmethod
-    def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
-        """Yield the IAM actions with their resources."""
+    def grants(cls, settings: Mapping[str, Any]) -> Iterable[Grant]:
+        """Yield what IAM must allow."""
         bucket = f"arn:aws:s3:::{settings['bucket']}"
         objects = f"{bucket}/{prefix_of(settings)}*"
-        yield ("s3:GetObject", "s3:PutObject"), objects
+        yield Grant(("s3:GetObject", "s3:PutObject"), (objects,))
         if settings.get("keep"):
-            yield ("s3:DeleteObject",), objects
-            yield ("s3:ListBucket",), bucket
+            yield Grant(("s3:DeleteObject",), (objects,))
+            yield Grant(("s3:ListBucket",), (bucket,))
         if key := settings.get("kms_key"):
-            yield ("kms:Decrypt", "kms:GenerateDataKey"), arn(key, f"kms:*:*:key/{key}")
+            yield Grant(("kms:Decrypt", "kms:GenerateDataKey"), (arn(key, f"kms:*:*:key/{key}"),))
 
     def send(self, delivery: Delivery) -> str:
         """Upload the report, remove old ones, and upload the index; return the address of the page."""

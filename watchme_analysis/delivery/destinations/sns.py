@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
+from watchme_analysis.cloudwatch.iam_policy import Grant
 from watchme_analysis.delivery.destinations.aws_calls import delivered
 from watchme_analysis.delivery.destinations.base import Delivery, Sender, cut
 from watchme_analysis.delivery.destinations.slack_webhook import slack_text
@@ -26,9 +27,9 @@ class SnsSender(Sender):
     """Delivery to a topic, given by its ARN; the format is ``text`` or ``amazon-q``."""
 
     @classmethod
-    def allowed_calls(cls, settings: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
-        """Yield the IAM actions with their resources."""
-        yield ("sns:Publish",), settings["topic"]
+    def grants(cls, settings: Mapping[str, Any]) -> Iterable[Grant]:
+        """Yield what IAM must allow."""
+        yield Grant(("sns:Publish",), (settings["topic"],))
 
     def send(self, delivery: Delivery) -> str:
         """Publish the message; return its id."""

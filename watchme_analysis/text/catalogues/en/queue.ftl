@@ -1,6 +1,6 @@
 ### Archive and purge of a queue.
 
-queue-counts-settling = Waiting until the queue's counts have agreed for { $settle }, { $within } at most.
+queue-counts-settling = Waiting { $within } at most until the counts of the queue agree with what was received: they may be a minute old.
 archive-done = { $count ->
     [one] One message of { $queue } is in { $archive }, and in the queue as before.
    *[other] All { $count } messages of { $queue } are in { $archive }, and in the queue as before.

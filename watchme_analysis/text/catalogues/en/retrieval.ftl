@@ -49,6 +49,10 @@ pull-cut = truncated at the limit of samples: { $queries }
 pull-scanned = log queries scanned { $size }, { $price }
 pull-complete = complete
 pull-missing = missing: { $part }: { $reason }
+pull-policy = { $count ->
+    [0] The policy allows receiving messages from no queue.
+   *[other] The policy allows receiving messages from { $queues } only.
+} Name each dead-letter queue with --queue, or as `dlq` of a system in watchme.toml.
 pull-again = again: --since { $start } --until { $end } retrieves only the missing parts
 pull-case = case { $case }: { $contents }
 pull-title = { $named } in { $region }{ $has ->

@@ -1,6 +1,6 @@
 ### キューのアーカイブとパージ。
 
-queue-counts-settling = キューの件数が { $settle } の間一致するまで待機しています (最長 { $within })。
+queue-counts-settling = キューの件数が受信した件数と一致するまで待機しています (最長 { $within })。件数は 1 分ほど古い場合があります。
 archive-done = { $queue } のメッセージ { $count } 件をすべて { $archive } に保存しました。メッセージは元のままキューにあります。
 archive-incomplete = { $queue } のメッセージ { $count } 件を { $archive } に保存しましたが、不足している可能性があります:
 archive-hash = SHA-256 { $hash }

@@ -43,6 +43,10 @@ pull-cut = サンプル数の上限で打ち切ったクエリ: { $queries }
 pull-scanned = ログのクエリのスキャン量は { $size }、料金は{ $price }
 pull-complete = すべて取得済み
 pull-missing = 取得できなかったもの: { $part }: { $reason }
+pull-policy = { $count ->
+    [0] このポリシーでは、どのキューのメッセージも受信できません。
+   *[other] このポリシーで受信できるのは { $queues } のメッセージだけです。
+}デッドレターキューは --queue、または watchme.toml のシステムの `dlq` で指定してください。
 pull-again = 再実行: --since { $start } --until { $end } を指定すると、取得できなかった部分だけを取得します
 pull-case = ケース { $case }: { $contents }
 pull-title = { $region } の { $named }{ $has ->
