@@ -171,7 +171,7 @@ def queue_argument(command: F) -> F:
         if None not in (queue, queue_named) and queue != queue_named:
             raise click.UsageError(error_sentence("error-two-queues", one=queue, other=queue_named))
         click.get_current_context().params["queue"] = queue or queue_named
-        return command(queue or queue_named, **options)
+        return command(queue=queue or queue_named, **options)
 
     return together(
         click.argument("queue", required=False, shell_complete=complete_queues),
