@@ -31,6 +31,15 @@ def read_policy(value):
     return Condition(call, "Attributes.RedrivePolicy", value)
 
 
+def concurrency(most, uuid="u"):
+    scaling = {"MaximumConcurrency": most}
+    return Call("lambda", "update_event_source_mapping", {"UUID": uuid, "ScalingConfig": scaling})
+
+
+def owned(arn=ARN):
+    return Condition(Call("lambda", "get_event_source_mapping", {"UUID": "u"}), "EventSourceArn", arn)
+
+
 def alarm(actions):
     return Call("cloudwatch", "put_metric_alarm", {"AlarmName": "age", "AlarmActions": actions})
 
@@ -51,7 +60,6 @@ def plans(tmp_path):
     """A plan of each remedy as it makes them."""
     package = tmp_path / "plan.json.package.zip"
     timeout = Call("lambda", "update_function_configuration", {"FunctionName": "worker", "Timeout": 60})
-    mapping = {"UUID": "u", "ScalingConfig": {"MaximumConcurrency": 2}}
     code = {"FunctionName": "worker", "ZipFile": {"$file": str(package), "sha256": "0"}}
     switch = {"FunctionName": "worker", "Name": "live", "FunctionVersion": {"$from": "publish.version"}}
     listed = Call("lambda", "list_event_source_mappings", {"EventSourceArn": f"{ARN}.fifo"}).to_dict()
@@ -62,7 +70,15 @@ def plans(tmp_path):
             "settings",
             Step("receives", "orders", WHY, policy(NEW), (read_policy(OLD),), undo=(policy(OLD),)),
             Step("timeout", "worker", WHY, timeout, until=(Condition(CONFIGURED, "Timeout", 60),)),
-            Step("concurrency", "orders", WHY, Call("lambda", "update_event_source_mapping", mapping)),
+            Step(
+                "concurrency",
+                "orders",
+                WHY,
+                concurrency(2),
+                (owned(),),
+                undo=(concurrency(9),),
+                undo_before=(owned(),),
+            ),
             relies_on=(read_policy(OLD),),
         ),
         "deploy": plan_of(
@@ -176,6 +192,19 @@ def test_plans_change_only_what_their_steps_name(tmp_path, subtests):
         "a policy that was not read": ("settings", policies(other, other), "parameter"),
         "an undo elsewhere": (
             "settings", Step("x", "orders", WHY, None, undo=(timeout(f"{URL}-payments"),)), "resource",
+        ),
+        "a mapping that is not read": ("settings", step(concurrency(1)), "resource"),
+        "another mapping": (
+            "settings", Step("x", "orders", WHY, concurrency(1, "other"), (owned(),)), "resource",
+        ),
+        "the mapping of another queue": (
+            "settings", Step("x", "orders", WHY, concurrency(1), (owned(f"{ARN}-payments"),)), "resource",
+        ),
+        "an undo of a mapping that is not read": (
+            "settings", Step("x", "orders", WHY, None, (owned(),), undo=(concurrency(9),)), "resource",
+        ),
+        "no resource at all": (
+            "alarms", step(Call("cloudwatch", "put_metric_alarm", {"AlarmActions": [TOPIC]})), "nameless",
         ),
         "another action": ("alarms", Step("age", "orders", WHY, alarm([terminate])), "parameter"),
         "a file of the user": (

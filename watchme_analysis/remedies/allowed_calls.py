@@ -40,7 +40,8 @@ _Path: TypeAlias = tuple[str, ...]
 ACCESS_POLICY = "Attributes.Policy"
 SOURCE_QUEUE = "EventSourceArn"
 SOURCE_DLQ = "Attributes.RedrivePolicy"
-# Parameters that name what a call changes; a step must name it as well.
+# Parameters that name what a call changes; a step must name it as well. A call with none of them is refused,
+# so a new remedy adds its own here.
 _NAMING = (
     "QueueUrl", "QueueName", "FunctionName", "EventSourceArn", "AlarmName", "AlarmNames", "TopicArn", "Name",
 )  # fmt: skip
@@ -99,6 +100,7 @@ def _check_calls(plan: Plan, path: Path) -> None:
                 _check_parameters(call, allowed[call.api_name], path)
                 _check_names(step, call)
                 _check_place(plan, call)
+            _check_mapping(step)
             _check_redrive_policy(step)
             _check_access_policy(plan, step)
             _check_variables(plan, step)
@@ -210,6 +212,8 @@ def _check_names(step: Step, call: Call) -> None:
     function, _, _ = step.resource.partition(":")
     known = {step.name, step.resource, resource_name(step.resource), function}
     readings = [*readings_in(call.parameters)]
+    if not _named(call) and "UUID" not in call.parameters:
+        raise _NotAllowedError("nameless", call)
     for each in (call, *readings):
         if each is not call and not _is_reading(each):
             raise _NotAllowedError("reading", each)
@@ -218,6 +222,23 @@ def _check_names(step: Step, call: Call) -> None:
                 raise _NotAllowedError("resource", each, name)
     if any([*_markers(each.parameters)] or not _named(each) for each in readings):
         raise _NotAllowedError("parameter", call, READING)
+
+
+def _check_mapping(step: Step) -> None:
+    """Check that a mapping, which its UUID names, is read before each call as one of the step's queue."""
+    called = () if step.call is None else (step.call,)
+    for calls, before in ((called, step.before), (step.undo, step.undo_before)):
+        for call in calls:
+            uuid = call.parameters.get("UUID")
+            is_read = any(
+                (each.call.operation, each.call.parameters.get("UUID"), each.select)
+                == ("get_event_source_mapping", uuid, SOURCE_QUEUE)
+                and resource_name(str(each.value)) == step.resource
+                for each in before
+            )
+            # What is read before an undo precedes its last call.
+            if isinstance(uuid, str) and not (is_read and call is calls[-1]):
+                raise _NotAllowedError("resource", call, uuid)
 
 
 def _check_place(plan: Plan, call: Call) -> None:

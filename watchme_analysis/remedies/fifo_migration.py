@@ -440,6 +440,7 @@ def _draining(old: Queue, options: MigrationOptions) -> Step:
 def _disabling(source: Source, options: MigrationOptions) -> Step:
     old, uuid = source.queue, source.mapping["UUID"]
     read = Call("lambda", "get_event_source_mapping", {"UUID": uuid})
+    of_queue = Condition(read, SOURCE_QUEUE, old.arn)
 
     def change(*, is_enabled: bool) -> Call:
         return Call("lambda", "update_event_source_mapping", {"UUID": uuid, "Enabled": is_enabled})
@@ -449,13 +450,14 @@ def _disabling(source: Source, options: MigrationOptions) -> Step:
         old.name,
         message("fifo-why-disable", queue=Resource(old.name)),
         change(is_enabled=False),
-        before=(_stock(old.url, options.wait_s),),
+        before=(of_queue, _stock(old.url, options.wait_s)),
         until=(
             Condition(read, "State", "Disabled", _STATE_WITHIN_S),
             _state(old.sibling(options.name)[1], "Enabled"),
             _stock(old.url, 0.0, options.settle_s),
         ),
         undo=(change(is_enabled=True),),
+        undo_before=(of_queue,),
         undo_until=(Condition(read, "State", "Enabled", _STATE_WITHIN_S),),
         hint=message("fifo-hint-drain", queue=Resource(old.name), new=Resource(options.name)),
     )

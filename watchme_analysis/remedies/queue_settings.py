@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.remedies.allowed_calls import SOURCE_QUEUE
 from watchme_analysis.remedies.live_queue import DrainedQueue, read_drained_queue
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, change
 from watchme_analysis.simulation.advice import HELPS, doubts, estimate_of_figure, moved
@@ -323,6 +324,9 @@ def _step(name: str, value: float | None, live: DrainedQueue) -> Step:
 
     values = tuple(None if each is None else round(each) for each in (old, value))
     step = change(way.step, way.resource, why, (values[0], values[1]), shows, way.call)
+    if name == "max_concurrency":
+        of_queue = (Condition(way.read, SOURCE_QUEUE, live.queue.arn),)
+        return replace(step, before=of_queue + step.before, undo_before=of_queue)
     if name == "max_receive_count":
         exactly = Condition(way.read, "Attributes.RedrivePolicy", live.queue.attributes["RedrivePolicy"])
         return replace(step, before=(exactly,))

@@ -43,6 +43,7 @@ error-plan-call = { $path } is refused, and nothing was called: { $reason ->
     [reading] a condition of a plan only reads, and { $call } is no reading of `{ $remedy }`
     [parameter] a plan of `{ $remedy }` never calls { $call } with this { $part }
     [resource] a step calls { $call } on { $part }, which it does not name as its resource
+    [nameless] no known parameter of { $call } names what it changes
     [place] { $call } is for { $part }, which is outside the plan's account and region
    *[file] { $call } would upload { $part }, which is not beside the plan
   }. Make a new plan.
