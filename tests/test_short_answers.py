@@ -8,6 +8,7 @@ import pytest
 from watchme_analysis.delivery.changes import NEW_INCIDENT, QuestionState, compare
 from watchme_analysis.services.diagnose import diagnose
 from watchme_analysis.text.command_words import held_words
+from watchme_analysis.text.render import render
 from watchme_analysis.text.wrapping import display_width
 from watchme_analysis.window import Window
 
@@ -49,6 +50,7 @@ def test_an_answer_fits_on_a_screen(watchme, bundled, name):
             ["save", "restore"],
             ["save", "restore", "prevent"],
             ["save", "prevent", "restore"],
+            ["prevent", "restore"],
             ["save", "restore", "prevent", "restore"],
         )
         assert (found.verdict == "no_incident") == (not stated["now"])
@@ -101,18 +103,40 @@ def test_a_queue_of_an_unknown_consumer_has_its_facts(unknown_consumer):
         "affected_resource": ["uploads"],
         "first_harm": stopped.isoformat(timespec="milliseconds"),
         "state": "open",
+        "data_end": known["data_end"],
         "waiting_now": 890,
         "waiting_peak": 890,
         "oldest_age": 5340.0,
+        "oldest_age_peak": 5340.0,
         "growth": 593,
         "late_messages": known["late_messages"],
     }
-    assert {*facts} - {*known} == {"failed_invocations", "dead_letters", "lost_messages", "work_items"}
+    assert {*facts} - {*known} == {
+        "preceding_change", "failed_invocations", "dead_letters", "lost_messages", "work_items",
+    }  # fmt: skip
     save, test = found["now"]
     assert [save["kind"], test["kind"]] == ["save", "test"]
     (pull,) = save["commands"]
     assert pull.startswith("watchme case pull backlog --queue uploads --since 2026-03-02T09:00:00Z")
     assert not held_words(pull)
+
+
+def test_an_empty_trail_shows_that_nothing_was_changed(unknown_consumer):
+    (unknown_consumer / "cloudtrail.json").write_text('{"Events": []}')
+    found = diagnose("backlog", unknown_consumer)
+    (change,) = (one for one in found.facts if one.id == "preceding_change")
+    assert change.value == "none"
+    assert "cloudtrail" not in " ".join(render(missing.how) for missing in found.missing_evidence)
+
+
+def test_harm_at_the_start_of_the_data_may_have_begun_earlier(tmp_path):
+    folder = queue_metrics(tmp_path)
+    whole = diagnose("backlog", folder)
+    cut = diagnose("backlog", folder, since=(START + timedelta(minutes=STOPPED + 20)).isoformat())
+    said = [
+        render(one.message) for found in (whole, cut) for one in found.facts if one.id == "first_harm"
+    ]
+    assert [text.endswith("or earlier") for text in said] == [False, True]
 
 
 def test_messages_that_wait_are_the_headline_by_state_and_age_alone(tmp_path):

@@ -32,7 +32,7 @@ from watchme_analysis.inference.weighing import independent_signals
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.consumers import Consumer, logged_by
-from watchme_analysis.queues.error_kinds import LoggedErrors, logged_errors
+from watchme_analysis.queues.error_kinds import LoggedErrors, called_api, logged_errors
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
 
 # Points of the map from probability to confidence; benchmarks/backlog_calibration.py writes them.
@@ -46,6 +46,8 @@ def diagnose(inv: Investigation) -> Diagnosis:
     -------
     queues, functions
         The affected ones.
+    api
+        URL of the API that the log of the worst-hit function names; null where it names no single one.
     change
         The CloudTrail event that began the incident, or null; without CloudTrail, last modification times
         still date the incident.
@@ -296,6 +298,9 @@ def _extra(
     of_incident = known_total(_taken(item) for item in affected if item not in elsewhere)
     return {
         "queues": sorted(item.pipeline.queue for item in affected),
+        "api": None
+        if context.focus is None
+        else called_api(inv.table("log_events"), context.focus.pipeline.function),
         "functions": sorted({item.pipeline.function for item in affected if item.pipeline.function}),
         # The event of a trail: a configuration tells when it was changed, and no more.
         "change": change.to_dict() if change is not None and change.is_recorded else None,

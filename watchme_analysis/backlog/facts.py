@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.backlog.changes import Change
+from watchme_analysis.backlog.changes import Change, change_before
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.missing import pull_command
@@ -18,9 +18,11 @@ from watchme_analysis.inference.findings import (
     Fact,
     Investigation,
     Step,
+    begun,
     fact,
     iso_time,
     state_fact,
+    time_span,
 )
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
 from watchme_analysis.present.short_answer import next_steps, remedy_steps
@@ -106,10 +108,14 @@ def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | No
     """Return the headline of the worst-hit queue, by the harm that most messages met."""
     pipeline, failures, worst = queue.pipeline, queue.failures, queue.worst
     is_open = found.incident_end is None
+    step, first = timedelta(seconds=pipeline.period_s), _record_start(queue)
 
     def spanned(start: datetime, end: datetime) -> dict[str, Any]:
         state = Choice("open" if is_open else "ended")
-        return {"state": state, "start": start, "span": TimeSpan(start, max(start, end))}
+        # The change that ended an incident is known to the second, its last interval is not.
+        ended = found.incident_end
+        end = ended if ended is not None and abs(ended - end) <= step else end
+        return {"state": state, "start": begun(start, first), "span": time_span(start, end, first)}
 
     failed = 0.0 if failures is None else failures.count
     if failures is not None and (
@@ -130,10 +136,10 @@ def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | No
         )
     now, stopped = _waiting(queue), _undeleted_since(queue)
     if worst is not None or (now and (queue.unpolled is not None or queue.stalled)):
-        begun, ended = trouble_span(queue) or (found.incident_start, found.incident_end)
+        first_bad, last_bad = trouble_span(queue) or (found.incident_start, found.incident_end)
         age_s = _oldest_s(queue) if is_open else worst.peak_age_s if worst else None
         shown = now if is_open and now is not None else round(worst.peak_visible) if worst else now or 0
-        span = spanned(begun, ended or begun) if begun else {}
+        span = spanned(first_bad, last_bad or first_bad) if first_bad else {}
         return _of_waiting(queue, shown, age_s, stopped if is_open else None, **span)
     if error and not queue.errors_counted:
         return _of_logged(queue, error)
@@ -184,14 +190,17 @@ def facts(
     consumers = [one for item in context.affected if (one := item.pipeline.consumer) is not None]
     names = [*extra["queues"], *extra["functions"], *(one.name for one in consumers)]
     queues = context.affected or context.queues
+    troubles = [(first, queue) for queue in context.affected if (first := queue.first_trouble()) is not None]
     if not (names or calm) and (waits := _most_waiting(context)):
         names = [waits.pipeline.queue]
-    starts = [first for item in context.affected if (first := item.first_trouble()) is not None]
-    start = None if calm else min(starts, default=found.incident_start)
+    start = None if calm else min((first for first, _ in troubles), default=found.incident_start)
+    earlier = next((_record_start(queue) for first, queue in troubles if first == start), None)
     state = None if start is None else "open" if found.incident_end is None else "ended"
     waiting = known_total(map(_waiting, queues))
     ages = [age for item in queues if (age := _oldest_s(item)) is not None]
     oldest = max(ages, default=None)
+    columns = [item.pipeline.frame["age_s"].dropna() for item in queues]
+    oldest_peak = max((float(column.max()) for column in columns if len(column)), default=None)
     peaks = [
         max(item.pipeline.frame["visible"].max(), _waiting(item) or 0)
         for item in queues
@@ -212,12 +221,15 @@ def facts(
     items = None if missed is None else len(missed)
     listed = [
         fact("affected_resource", names if names or calm else None, Names(tuple(names))),
-        fact("first_harm", iso_time(start), None if start is None else Instant(start)),
-        state_fact(state, found.incident_end),
+        fact("first_harm", iso_time(start), None if start is None else begun(start, earlier)),
+        state_fact(state, found.incident_end, _ending(inv, context, found)),
+        inv.data_end(),
+        _preceding(inv, context, start, change),
         *map(_consumer, consumers),
         fact("waiting_now", waiting, unit="messages"),
         fact("waiting_peak", peak, unit="messages"),
         fact("oldest_age", oldest, Duration(oldest or 0.0), "s"),
+        fact("oldest_age_peak", oldest_peak, Duration(oldest_peak or 0.0), "s"),
         *(_prospects(context) if waiting else ()),
         Fact(
             "failed_invocations",
@@ -239,15 +251,44 @@ def facts(
     if consumers and not extra["functions"]:
         listed = [one for one in listed if one.id != "failed_invocations"]
     if calm:
-        listed = [one for one in listed if one.id not in ("first_harm", "state")]
-    if change is not None:
-        shown = message(
-            "fact-preceding-change-value", time=change.time, change=change.what, resource=change.of
-        )
-        listed.insert(3, fact("preceding_change", iso_time(change.time), shown))
+        listed = [one for one in listed if one.id not in ("first_harm", "state", "preceding_change")]
     if error := extra.get("error"):
         listed.append(fact("error", str(error["text"]), Quotation(str(error["text"]))))
     return tuple(listed)
+
+
+def _record_start(queue: QueueAnalysis) -> datetime | None:
+    """Return the first moment of a queue's record; None without one."""
+    frame = queue.pipeline.frame
+    return frame.index[0].to_pydatetime() if len(frame) else None
+
+
+def _preceding(
+    inv: Investigation, context: BacklogContext, start: datetime | None, change: Change | None
+) -> Fact:
+    """Return the change that came before the first harm: that of the cause, else the last that fits."""
+    if change is None and start is not None and context.focus is not None:
+        kinds = {one.kind for one in context.changes if one.kind}
+        change = change_before(context.changes, kinds, context.focus.pipeline, start)
+    if change is not None:
+        shown = message("fact-change-value", time=change.time, change=change.what, resource=change.of)
+        return fact("preceding_change", iso_time(change.time), shown)
+    none_seen = message("fact-no-change") if _changes_known(inv) else None
+    return fact("preceding_change", "none" if none_seen else None, none_seen)
+
+
+def _ending(inv: Investigation, context: BacklogContext, found: Diagnosis) -> Text | None:
+    """Return the change that ended an incident; empty for none, None where unknown: see `state_fact`."""
+    ended = (change for change in context.changes if change.time == found.incident_end)
+    if (change := next(ended, None)) is not None:
+        return message("fact-ended-by", change=change.what, resource=change.of)
+    return "" if _changes_known(inv) else None
+
+
+def _changes_known(inv: Investigation) -> bool:
+    """Return whether the recorded changes are complete; an empty list of events is evidence."""
+    covered = inv.case.coverage().get("changes")
+    return covered is not None and not covered["truncated"]
 
 
 def _consumer(consumer: Consumer) -> Fact:
@@ -362,7 +403,9 @@ def steps(
     def fill(text: Text) -> Text:
         return filled_in(text, context, queue, values)
 
-    save = Step("save", fill(remedy.save or shared["case"]))
+    # A pull of what the case already holds saves nothing.
+    usual = shared["case"] if found.missing_evidence else ""
+    save = Step("save", fill(text)) if (text := remedy.save or usual) else None
     if found.cause is None:
         return next_steps(found.ranking, found.missing_evidence, save)
     return remedy_steps(

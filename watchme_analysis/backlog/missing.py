@@ -80,7 +80,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     elif consumer is None and focus and focus.failures and focus.errors.truncated:
         pull = f"watchme case pull backlog {shell_option('--function', function)} {window}"
         add(2.0, "more-errors", pull, "collect-in-parts", function=named)
-    if inv.table("changes").empty:
+    if "changes" not in inv.case.coverage():  # An empty list of events is evidence, too.
         trail = (
             f"aws cloudtrail lookup-events --start-time {start} --end-time {end} "
             "--lookup-attributes AttributeKey=ReadOnly,AttributeValue=false > FOLDER/cloudtrail.json"

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 # Option that states the subject of each question.
 _SUBJECTS = {"health": "endpoint", "backlog": "queue"}
-# Colour of the line on the cause.
-_COLOURS = {"supported": "red", "inconclusive": "yellow", "no_incident": "green"}
+# Colour of the headline, by the state of the incident.
+_COLOURS = {"open": "red", "ended": "blue", "no_incident": "green"}
 
 
 @click.command(
@@ -129,9 +129,10 @@ def _short(diagnosis: Diagnosis, more: str, out: Printer) -> Iterator[str | Styl
 
     answer = stored_answer(diagnosis.to_dict(out.language, out.zone), out.language, out.zone)
     last = render(message("answer-more", command=Code(more)), out.language)
+    state = next((one.value for one in diagnosis.facts if one.id == "state"), diagnosis.verdict)
     for part, line in short_answer(answer, width(), last):
         if part in ("headline", "cause"):
-            yield Styled(line, _COLOURS[diagnosis.verdict] if part == "cause" else None)
+            yield Styled(line, _COLOURS.get(state) if part == "headline" else None)
         else:
             yield line
 

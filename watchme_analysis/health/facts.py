@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.detectors import health_causes
 from watchme_analysis.health.running_platform import known_platform
@@ -20,23 +22,32 @@ from watchme_analysis.health.summary import (
 )
 from watchme_analysis.health.thresholds import MOST
 from watchme_analysis.inference.causes import saves
-from watchme_analysis.inference.findings import Diagnosis, Fact, Ranked, Step, fact, iso_time, state_fact
+from watchme_analysis.inference.findings import (
+    Diagnosis,
+    Fact,
+    Ranked,
+    Step,
+    begun,
+    fact,
+    iso_time,
+    state_fact,
+    time_span,
+)
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.text.message import (
     Choice,
     Duration,
-    Instant,
     Message,
     Names,
     Quotation,
     Resource,
     Text,
-    TimeSpan,
     message,
     sentences,
 )
+from watchme_analysis.text.render import value_message
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,22 +70,26 @@ def headline(context: HealthContext, found: Diagnosis) -> Text:
         return line or _first(what_happened(context, None))
     failed = failed_requests(context)
     error = error_of(context, failed) if len(failed) else None
-    mostly_failed = len(failed) > MOST * incident.count
-    how = _how(failed) if mostly_failed else message("headline-slow")
-    bad = min(len(failed), int(incident.count)) if mostly_failed else int(incident.count)
+    lost = min(len(failed), int(incident.count))
+    mostly_failed = lost > MOST * incident.count
     during_s, usual_s = medians_s(context)
-    if not len(failed) and during_s > usual_s:
+    how = _how(failed) if mostly_failed else message("headline-slow")
+    if not lost and during_s > usual_s:
         how = message("headline-slower", usual=Duration(usual_s), during=Duration(during_s))
+    bad = lost if mostly_failed else int(incident.count) - lost
+    part = "every" if bad == incident.base else "counts" if mostly_failed or not lost else "both"
+    first = _record_start(context)
     return message(
         "headline-requests",
         paths=Names(context.endpoints, limit=3),
         how=how,
-        part=Choice("every" if bad == incident.base else "counts"),
+        part=Choice(part),
         bad=bad,
+        failed=lost,
         requests=int(incident.base),
         state=Choice("open" if incident.is_open else "ended"),
-        start=incident.start,
-        span=TimeSpan(incident.start, incident.end),
+        start=begun(incident.start, first),
+        span=time_span(incident.start, incident.end, first),
         said=Choice("error" if error else "none"),
         error=error.values["error"] if error else Resource(""),
     )
@@ -99,7 +114,8 @@ def _how(failed: pd.DataFrame) -> Message:
         return message("headline-timed-out")
     if status.isna().sum() > MOST * len(failed):
         return message("headline-silent")
-    return message("headline-status", status=Resource(str(int(status.mode().iloc[0]))))
+    commonest = [int(value) for value in status.value_counts().index]
+    return message("headline-status", statuses=Names(tuple(map(str, commonest)), limit=2))
 
 
 def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
@@ -116,14 +132,15 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
         late = int((requests["bad"] & ~failing).sum()) if timed else None
         none_known = fact("affected_resource", [] if calm else None, Names(()))
         slowed = [_slowed(entry) for entry in found.extra["degradation"][:MOST_SLOWED]]
-        return (none_known, *slowed, *_of_requests(lost, late, total))
+        return (none_known, context.inv.data_end(), *slowed, *_of_requests(lost, late, total))
     failed = failed_requests(context)
     lost = min(len(failed), int(incident.count))
     listed = [
         fact("affected_resource", list(paths), Names(paths)),
-        fact("first_harm", iso_time(incident.start), Instant(incident.start)),
-        state_fact("open" if incident.is_open else "ended", incident.end),
-        *_of_requests(lost, int(incident.count) - lost, int(incident.base)),
+        fact("first_harm", iso_time(incident.start), begun(incident.start, _record_start(context))),
+        state_fact("open" if incident.is_open else "ended", incident.end, _ending(context)),
+        context.inv.data_end(),
+        *_of_requests(lost, int(incident.count) - lost, int(incident.base), incident.vantage),
     ]
     if (replicas := context.replicas)["failing"].any():
         failing = list(map(str, replicas.index[replicas["failing"]]))
@@ -155,14 +172,42 @@ def _slowed(entry: Mapping[str, Any]) -> Fact:
     return fact("degradation", dict(entry), shown)
 
 
-def _of_requests(failed: int | None, late: int | None, total: int | None) -> list[Fact]:
-    """Return the facts on failed requests, of all if these are known, and on late requests."""
-    known = failed is not None and total is not None
-    shown = message("fact-of-total", part=failed or 0, total=total or 0) if known else None
-    return [
-        fact("failed_requests", failed, shown, "requests"),
-        fact("late_requests", late, unit="requests"),
-    ]
+def _of_requests(failed: int | None, late: int | None, total: int | None, vantage: str = "") -> list[Fact]:
+    """Return the facts on failed and on late requests, of all if these are known, as a vantage saw them."""
+
+    def counted(name: str, part: int | None) -> Fact:
+        shown = None if part is None or total is None else message("fact-of-total", part=part, total=total)
+        value = message("count-unknown") if part is None else shown or part
+        seen_by = value_message("vantage", vantage) if vantage else Resource("")
+        phrase = message(
+            f"fact-{name}-requests", value=value, seen=Choice("known" if vantage else "all"), vantage=seen_by
+        )
+        return Fact(f"{name}_requests", part, "requests", phrase)
+
+    return [counted("failed", failed), counted("late", late)]
+
+
+def _record_start(context: HealthContext) -> datetime | None:
+    """Return when the vantage that counts the incident saw its endpoints first."""
+    rows, incident = context.outer, context.incident
+    seen = rows["route"].isin(context.routes) & (rows["vantage"] == (incident.vantage if incident else None))
+    return rows.loc[seen, "start"].min().to_pydatetime() if seen.any() else None
+
+
+def _ending(context: HealthContext) -> Text | None:
+    """Return the start of the application, or of Nginx, with which bad requests ended; None where unknown."""
+    incident, rows = context.incident, context.outer_affected
+    if incident is None or not rows["bad"].any():
+        return None
+    last = rows.loc[rows["bad"], "start"].max().floor("s")  # Nginx logs whole seconds.
+    until = incident.end + timedelta(seconds=1)
+    log, errors = own_rows(context, "app_log"), context.table("error_log")
+    if (log.loc[log["kind"].eq("lifecycle"), "time"].between(last, until)).any():
+        return message("mark-application")
+    for kind in ("reload", "startup"):
+        if (errors.loc[errors["kind"].eq(kind), "time"].between(last, until)).any():
+            return message(f"mark-nginx-{kind}")
+    return None
 
 
 def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Observation]) -> tuple[Step, ...]:

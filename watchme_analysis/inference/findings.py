@@ -24,10 +24,12 @@ from watchme_analysis.text.message import (
     Instant,
     Message,
     Text,
+    TimeSpan,
     Value,
     message,
     message_from_dict,
     message_of,
+    value_of,
 )
 from watchme_analysis.text.render import render
 
@@ -72,10 +74,35 @@ def fact(fact_id: str, value: Any, shown: Value | int | None = None, unit: Text 
     return Fact(fact_id, value, unit, message(f"fact-{fact_id.replace('_', '-')}", value=said))
 
 
-def state_fact(state: str | None, end: datetime | None) -> Fact:
-    """Return whether an incident is ``open`` or has ``ended``, and when; None where it is unknown."""
-    ended = message("count-unknown") if end is None else Instant(end)
-    return Fact("state", state, None, message("fact-state", state=Choice(state or "unknown"), end=ended))
+def state_fact(state: str | None, end: datetime | None, change: Text | None = None) -> Fact:
+    """Return whether an incident is ``open`` or has ``ended``, when, and after which change.
+
+    ``state`` is None where it is unknown. ``change`` is empty where evidence that would show a change shows
+    none, and None without such evidence.
+    """
+    shown = message(
+        "fact-state",
+        state=Choice(state or "unknown"),
+        end=message("count-unknown") if end is None else Instant(end),
+        after=Choice("unknown" if change is None else "change" if change else "none"),
+        change=value_of(change or ""),
+    )
+    return Fact("state", state, None, shown)
+
+
+def begun(start: datetime, record_start: datetime | None) -> Value:
+    """Return the start of harm for a sentence, with "or earlier" where the data begin no earlier."""
+    if record_start is not None and start <= record_start:
+        return message("instant-or-earlier", start=start)
+    return Instant(start)
+
+
+def time_span(start: datetime, end: datetime, record_start: datetime | None) -> Value:
+    """Return the time of harm for a sentence, with a note where the data begin no earlier."""
+    span = TimeSpan(start, max(start, end))
+    if record_start is not None and start <= record_start:
+        return message("time-span-or-earlier", span=span)
+    return span
 
 
 def iso_time(moment: datetime | None) -> str | None:
@@ -283,6 +310,12 @@ class Investigation:
             self._memory[key] = frame
         return self._memory[key]
 
+    def data_end(self) -> Fact:
+        """Return until when the data reach, as a fact; unknown where no table has times."""
+        bounds = [found.end for found in (self.case.window, self.window) if found is not None]
+        end = min(bounds, default=None)
+        return fact("data_end", iso_time(end), None if end is None else Instant(end))
+
     def once(self, compute: Callable[[Investigation], T]) -> T:
         """Return ``compute(self)``, computed on the first call and shared by all causes."""
         if compute not in self._memory:
@@ -383,12 +416,13 @@ class Diagnosis:
         facts
             Figures that hold without any cause: ``id``, ``value`` (null if unknown, never 0), ``unit``,
             ``message``. Of both questions: ``affected_resource`` (a list), ``first_harm`` (time), ``state``
-            (``open`` or ``ended``), ``error`` (absent without one). ``health``: ``failed_requests``,
-            ``late_requests``, ``statuses`` (``none`` without a response), ``response_time`` (median during
-            the incident, s). ``backlog``: ``preceding_change`` (absent without one), ``waiting_now``,
-            ``waiting_peak``, ``oldest_age`` (s, at the end), ``growth`` (messages per hour at the end),
-            ``drained_at`` (both absent if nothing waits), ``failed_invocations`` (with ``unit`` ``messages``:
-            failed receives, where the function reports failed messages), ``late_messages``,
+            (``open`` or ``ended``), ``data_end`` (time), ``error`` (absent without one). ``health``:
+            ``failed_requests``, ``late_requests``, ``statuses`` (``none`` without a response),
+            ``response_time`` (median during the incident, s). ``backlog``: ``preceding_change`` (time, or
+            ``none`` where the recorded changes show none), ``waiting_now``, ``waiting_peak``,
+            ``oldest_age`` (s, at the end), ``oldest_age_peak``, ``growth`` (messages per hour at the end),
+            ``drained_at`` (both absent if nothing waits), ``failed_invocations`` (with ``unit``
+            ``messages``: failed receives, where the function reports failed messages), ``late_messages``,
             ``dead_letters`` (of the incident), ``lost_messages``, ``work_items`` (missing; the unit is that
             of ``watchme.toml``).
         cause_line

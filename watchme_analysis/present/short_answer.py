@@ -137,37 +137,40 @@ def reasons(found: Diagnosis) -> tuple[Evidence, ...]:
 
 
 def remedy_steps(
-    save: Step, restore: Text | None, prevent: Text | None, *, ended: bool, recover: Text | None = None
+    save: Step | None, restore: Text | None, prevent: Text | None, *, ended: bool, recover: Text | None = None
 ) -> tuple[Step, ...]:
     """Return what to do about a known cause: save, restore the service, recover its work, prevent.
 
     After an incident that ended by itself, prevention comes before what to do if it returns.
     """
+    saved = (save,) if save else ()
     prevented = (Step("prevent", prevent),) if prevent else ()
     if ended and restore:
         again = Step("restore", message("step-if-it-returns", step=value_of(restore)))
         now = (Step("restore", recover),) if recover else ()
-        return (save, *now, *prevented, again)
+        return (*saved, *now, *prevented, again)
     restored = sentences(restore, recover)
-    return (save, *((Step("restore", restored),) if restored else ()), *prevented)
+    return (*saved, *((Step("restore", restored),) if restored else ()), *prevented)
 
 
-def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step) -> tuple[Step, ...]:
+def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step | None) -> tuple[Step, ...]:
     """Return what to do while the cause is open: save, then one test.
 
     The test of the likeliest cause counts, else the evidence to collect. A command that the first step
     (``save``) names is not repeated.
     """
+    saved = (save,) if save else ()
     if group := undecided(ranking):
-        return save, Step("test", group[0].finding.next_test)
+        return (*saved, Step("test", group[0].finding.next_test))
     if not missing:
-        return (save,)
+        return saved
     first = missing[0]
     lines = [line.partition("  #")[0] for line in render(first.how).splitlines() if line[:1] != "#"]
     collect = message("step-collect", what=value_of(first.what), why=value_of(first.why))
     # Several lines belong together; they stand in the list of missing evidence.
-    shown = f"`{lines[0]}`" if len(lines) == 1 and lines[0] not in render(save.text) else None
-    return save, Step("test", sentences(collect, shown))
+    said = render(save.text) if save else ""
+    shown = f"`{lines[0]}`" if len(lines) == 1 and lines[0] not in said else None
+    return (*saved, Step("test", sentences(collect, shown)))
 
 
 def cause_line(found: Diagnosis) -> Text:
@@ -177,11 +180,15 @@ def cause_line(found: Diagnosis) -> Text:
     if found.verdict == "no_incident":
         return message("answer-no-incident", confidence=sure)
     if found.cause is not None:
+        cause = known.get(found.cause)
+        title = value_of(found.cause if cause is None else cause.title)
+        if cause is not None and cause.layer == "api" and (api := found.extra.get("api")):
+            title = message("answer-cause-named", title=title, name=Resource(api))
         seconds = [name for name in (found.secondary_cause, *found.other_causes) if name in known]
         return message(
             "answer-cause-found",
             confidence=sure,
-            title=value_of(known[found.cause].title if found.cause in known else found.cause),
+            title=title,
             also=Choice("some" if seconds else "none"),
             seconds=Phrases(tuple(message("value", value=value_of(known[name].name)) for name in seconds)),
         )

@@ -316,6 +316,24 @@ def logged_errors(
 _CALL = re.compile(r"https?://|\b(GET|POST|PUT|PATCH|DELETE|HEAD)\s+\S*/", re.IGNORECASE)
 
 
+# A call that a log line names; not those to AWS itself, such as to the queue's URL.
+_CALLED = r"(https?://)(?:[^\s/@]*@)?(?![^/\s]*\.amazonaws\.com)([^\s/?#\"'<>]+)(/[^\s?#\"'<>]*)?"
+
+
+def called_api(log_events: pd.DataFrame, function: str | None) -> str | None:
+    """Return the URL of the API that most log lines of a function name, None where they name no single API.
+
+    The path is left out where it varies.
+    """
+    messages = log_events.loc[log_events["function"] == function, "message"].dropna()
+    calls = messages.str.extract(_CALLED).dropna(subset=[1])
+    hosts = (calls[0] + calls[1]).value_counts()
+    if hosts.empty or hosts.iloc[0] <= hosts.sum() / 2:
+        return None
+    paths = calls.loc[calls[0] + calls[1] == hosts.index[0], 2].fillna("").unique()
+    return f"{hosts.index[0]}{paths[0] if len(paths) == 1 else ''}"
+
+
 @dataclass(frozen=True)
 class TimeoutLogs:
     """Invocations that timed out, by their last log line.

@@ -26,8 +26,8 @@ from watchme_analysis.text.message import (
 from watchme_analysis.text.render import duration_label, label, render, value_label
 from watchme_analysis.window import parse_zone
 
-# Verdicts of a diagnosis that have a name in the catalogues, ``verdict-name-…``.
-_VERDICTS = ("supported", "inconclusive", "no_incident", "failed", "killed", "running")
+# Verdicts and states that have a name in the catalogues, ``verdict-name-…``.
+_VERDICTS = ("supported", "inconclusive", "no_incident", "failed", "killed", "running", "open", "ended")
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class ResultFacts:
     question, case, title
         As in the result.
     mark
-        CSS class: the verdict, ``failed`` or ``killed``.
-    verdict
-        Name of the verdict or of the status.
+        CSS class: the state of the incident, ``no_incident``, ``failed`` or ``killed``.
+    verdict, state
+        Name of the verdict, and of the state if it is known; of the status of a run that failed.
     answer
         The short answer of the diagnosis: headline, facts, cause, steps and reasons.
     own
@@ -61,6 +61,7 @@ class ResultFacts:
     title: str
     mark: str
     verdict: str
+    state: str
     answer: Answer
     own: tuple[str, ...]
     window: str
@@ -89,14 +90,17 @@ def facts(result: Mapping[str, Any], language: str | None = None) -> ResultFacts
     found = result.get("diagnosis") or {}
     status = result.get("status")
     failed = status != "ok"
-    mark = str(status if failed else found.get("verdict"))
+    verdict = str(status if failed else found.get("verdict"))
+    states = [one["value"] for one in found.get("facts") or () if one["id"] == "state" and one["value"]]
+    mark = states[0] if states and not failed else verdict
     seconds = result.get("seconds")
     return ResultFacts(
         question=str(result.get("question", "")),
         case=str(result.get("case", "")),
         title=str(result.get("title") or result.get("case", "")),
         mark=mark,
-        verdict=_verdict_name(mark, language),
+        verdict=_verdict_name(verdict, language),
+        state=_verdict_name(mark, language),
         answer=stored_answer({} if failed else found, language, zone),
         own=() if failed else tuple(result.get("answer") or ()),
         window=_span(result.get("window") or {}, zone, language),
@@ -169,7 +173,7 @@ def change_since(earlier: Mapping[str, Any] | None, result: Mapping[str, Any], l
     changes: list[Text] = []
     verdicts = [_verdict_name(str(one.get("verdict")), language) for one in both]
     causes = [[one.get(name) for name in ("cause", "secondary_cause", "other_causes")] for one in both]
-    answers = [stored_answer(one, language, zone) for one in both]
+    answers = [stored_answer(_without_data_end(one), language, zone) for one in both]
     if verdicts[0] != verdicts[1]:
         changes.append(message("index-verdict-was", before=Resource(verdicts[0])))
     elif causes[0] != causes[1]:
@@ -179,6 +183,12 @@ def change_since(earlier: Mapping[str, Any] | None, result: Mapping[str, Any], l
     if other:
         changes.append(message("index-facts-were", before=Resource(" · ".join(other))))
     return render(sentences(*changes) or message("index-unchanged"), language)
+
+
+def _without_data_end(diagnosis: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a diagnosis without the end of its data, which differs from run to run."""
+    kept = [one for one in diagnosis.get("facts") or () if one["id"] != "data_end"]
+    return {**diagnosis, "facts": kept}
 
 
 def _track_record(result: Mapping[str, Any], language: str) -> str:

@@ -25,7 +25,7 @@ from watchme_analysis.text.shell_quoting import shell_path
 
 # Command that shows the value, by word.
 _SHOWN_BY = {
-    "CONTAINER": "docker ps",
+    "CONTAINER": "docker ps -a",
     "SERVICE": "docker compose ps",
     "CONTAINER_IP": "docker inspect CONTAINER",
     "PORT": "docker ps",

@@ -50,6 +50,7 @@ headline-logged = { $function } logged { $error } ({ $count ->
   }).
 headline-requests = { $paths } { $how } for { $part ->
     [every] every request
+    [both] { $bad } and failed for { $failed } of { $requests } requests
    *[counts] { $bad } of { $requests } requests
   } { $state ->
     [open] since { $start }
@@ -60,8 +61,8 @@ headline-requests = { $paths } { $how } for { $part ->
   }
 headline-timed-out = timed out
 headline-silent = gave no response
-headline-status = responded with { $status }
-headline-slow = was slow or failed
+headline-status = responded with { $statuses }
+headline-slow = responded late
 headline-slower = took { $during } instead of { $usual }
 
 # Facts
@@ -69,14 +70,22 @@ fact-affected-resource = Affected: { $value }
 fact-first-harm = Started: { $value }
 fact-state = { $state ->
     [open] State: still open at the end of the data
-    [ended] Ended: { $end }
+    [ended] Ended: { $end }{ $after ->
+        [change] {" "}({ $change })
+        [none] {" "}(no change recorded)
+       *[unknown] {" "}(reason unknown)
+      }
    *[unknown] Open or ended: unknown
   }
+fact-data-end = Data until: { $value }
 fact-preceding-change = Change before it: { $value }
-fact-preceding-change-value = { $time }, { $resource }: { $change }
+fact-change-value = { $time }, { $resource }: { $change }
+fact-ended-by = { $resource }: { $change }
+fact-no-change = none recorded
 fact-waiting-now = Waiting (end of data): { $value }
 fact-waiting-peak = Waiting (peak): { $value }
 fact-oldest-age = Oldest message (end of data): { $value }
+fact-oldest-age-peak = Oldest message (peak): { $value }
 fact-growth = Growth per hour: { $value }
 fact-drained-at = Drained at this rate: { $value }
 fact-failed-invocations = { $attempts ->
@@ -86,10 +95,16 @@ fact-failed-invocations = { $attempts ->
 fact-late-messages = Late messages: { $value }
 fact-dead-letters = Moved to a DLQ: { $value }
 fact-lost-messages = Lost: { $value }
-fact-work-items = Without a result ({ $unit }): { $value }
-fact-failed-requests = Failed requests: { $value }
+fact-work-items = Missed work ({ $unit }): { $value }
+fact-failed-requests = { $seen ->
+    [known] Failed requests ({ $vantage })
+   *[all] Failed requests
+  }: { $value }
 fact-of-total = { $part } of { $total }
-fact-late-requests = Late requests: { $value }
+fact-late-requests = { $seen ->
+    [known] Late requests ({ $vantage })
+   *[all] Late requests
+  }: { $value }
 fact-statuses = How they failed: { $value }
 fact-statuses-value = { $kinds }
 fact-response-time = Median response time: { $value }
@@ -117,6 +132,7 @@ answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $also ->
     [some] {" "}Also: { $seconds }.
    *[none] {""}
   }
+answer-cause-named = { $title } ({ $name })
 answer-cause-open = Cause open{ $known ->
     [layer] {" "}(but it lies here: { $layer })
     [layers] {" "}(but it lies in one of these: { $layer })

@@ -48,7 +48,7 @@ finding-basis = { $side ->
     [one] { $rows } row
    *[other] { $rows } rows
   } of { $table }
-finding-follows = This follows from another observation ({ $check }).
+finding-follows = It weighs less, because another observation explains it ({ $check }).
 finding-its-rows = its rows
 finding-query = Run this query with { $command } or { $method }:
 

@@ -3,6 +3,8 @@
 instant = { $time } { $zone }
 time-span = { $start } to { $end } { $zone }
 time-span-open = { $start } { $zone }, still open at the end of the data
+instant-or-earlier = { $start } or earlier
+time-span-or-earlier = { $span } (or since earlier)
 number-unknown = an unknown number
 duration-unknown = an unknown time
 unit-d = { $value } d

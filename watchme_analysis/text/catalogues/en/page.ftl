@@ -34,6 +34,8 @@ verdict-name-running = running
 page-error-in = In “{ $section }”: { $error }
 verdict-name-supported = cause found
 verdict-name-inconclusive = cause open
+verdict-name-open = open
+verdict-name-ended = ended
 verdict-name-no-incident = no incident
 
 index-title = Reports

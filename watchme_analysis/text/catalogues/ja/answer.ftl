@@ -44,6 +44,7 @@ headline-requests = { $state ->
    *[ended] { $span } に
   }、{ $paths } への{ $part ->
     [every] すべてのリクエスト
+    [both] リクエスト { $requests } 件中 { $failed } 件が失敗し、{ $bad } 件
    *[counts] リクエスト { $requests } 件中 { $bad } 件
   }{ $how }{ $said ->
     [error] : { $error }
@@ -51,8 +52,8 @@ headline-requests = { $state ->
   }
 headline-timed-out = がタイムアウトしました
 headline-silent = に応答がありませんでした
-headline-status = に { $status } を返しました
-headline-slow = が遅延または失敗しました
+headline-status = に { $statuses } を返しました
+headline-slow = の応答が遅延しました
 headline-slower = の応答に、通常の { $usual } に対して { $during } かかりました
 
 # 事実
@@ -60,14 +61,22 @@ fact-affected-resource = 影響範囲: { $value }
 fact-first-harm = 影響開始: { $value }
 fact-state = { $state ->
     [open] 状態: データの末尾でも継続中
-    [ended] 影響終了: { $end }
+    [ended] 影響終了: { $end }{ $after ->
+        [change] {" "}(契機: { $change })
+        [none] {" "}(変更の記録なし)
+       *[unknown] {" "}(理由は不明)
+      }
    *[unknown] 状態: 不明
   }
+fact-data-end = データの末尾: { $value }
 fact-preceding-change = 直前の変更: { $value }
-fact-preceding-change-value = { $time }、{ $resource }: { $change }
+fact-change-value = { $time }、{ $resource }: { $change }
+fact-ended-by = { $resource }: { $change }
+fact-no-change = 記録なし
 fact-waiting-now = 滞留数 (データ末尾): { $value }
 fact-waiting-peak = 最大滞留数: { $value }
 fact-oldest-age = 最も古いメッセージの経過時間 (データ末尾): { $value }
+fact-oldest-age-peak = 最も古いメッセージの経過時間 (最大): { $value }
 fact-growth = 1 時間あたりの増加: { $value }
 fact-drained-at = この速度で処理し終える時刻: { $value }
 fact-failed-invocations = { $attempts ->
@@ -77,10 +86,16 @@ fact-failed-invocations = { $attempts ->
 fact-late-messages = 遅延したメッセージ: { $value }
 fact-dead-letters = DLQ に移動: { $value }
 fact-lost-messages = 消失: { $value }
-fact-work-items = 結果のない処理 ({ $unit }): { $value }
-fact-failed-requests = 失敗したリクエスト: { $value }
+fact-work-items = 未実施の処理 ({ $unit }): { $value }
+fact-failed-requests = { $seen ->
+    [known] 失敗したリクエスト ({ $vantage })
+   *[all] 失敗したリクエスト
+  }: { $value }
 fact-of-total = { $total } 件中 { $part } 件
-fact-late-requests = 遅延したリクエスト: { $value }
+fact-late-requests = { $seen ->
+    [known] 遅延したリクエスト ({ $vantage })
+   *[all] 遅延したリクエスト
+  }: { $value }
 fact-statuses = 失敗の内訳: { $value }
 fact-statuses-value = { $kinds }
 fact-response-time = 応答時間の中央値: { $value }
@@ -108,6 +123,7 @@ answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $a
     [some] 併せて: { $seconds }。
    *[none] {""}
   }
+answer-cause-named = { $title } ({ $name })
 answer-cause-open = 原因は未確定{ $known ->
     [layer] {" "}(箇所は判明: { $layer })
     [layers] {" "}(箇所の候補: { $layer })

@@ -39,7 +39,7 @@ finding-basis = { $side ->
     [contradicts] 矛盾 { $weight }
    *[neutral] 中立
   }、{ $table } の { $rows } 行
-finding-follows = これは別の観測 ({ $check }) の結果として説明できます。
+finding-follows = 別の観測 ({ $check }) で説明がつくため、重みを下げています。
 finding-its-rows = 該当する行
 finding-query = このクエリは { $command } または { $method } で実行できます。
 

@@ -3,6 +3,8 @@
 instant = { $time } ({ $zone })
 time-span = { $start } 〜 { $end } ({ $zone })
 time-span-open = { $start } ({ $zone }) 〜 (データの末尾でも継続中)
+instant-or-earlier = { $start } 以前
+time-span-or-earlier = { $span } (開始はそれ以前の可能性あり)
 number-unknown = 不明な値
 duration-unknown = 不明な時間
 unit-d = { $value } 日
