@@ -133,9 +133,7 @@ def test_harm_at_the_start_of_the_data_may_have_begun_earlier(tmp_path):
     folder = queue_metrics(tmp_path)
     whole = diagnose("backlog", folder)
     cut = diagnose("backlog", folder, since=(START + timedelta(minutes=STOPPED + 20)).isoformat())
-    said = [
-        render(one.message) for found in (whole, cut) for one in found.facts if one.id == "first_harm"
-    ]
+    said = [render(one.message) for found in (whole, cut) for one in found.facts if one.id == "first_harm"]
     assert [text.endswith("or earlier") for text in said] == [False, True]
 
 

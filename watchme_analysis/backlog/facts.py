@@ -34,6 +34,7 @@ from watchme_analysis.queues.standing import BACKLOG_AGE_S
 from watchme_analysis.queues.work_items import unit_of, work_item_settings
 from watchme_analysis.text.message import (
     Choice,
+    Count,
     Duration,
     Instant,
     Names,
@@ -226,10 +227,8 @@ def facts(
         inv.data_end(),
         _preceding(inv, context, start, change),
         *map(_consumer, consumers),
-        fact("waiting_now", waiting, unit="messages"),
-        fact("waiting_peak", peak, unit="messages"),
-        fact("oldest_age", oldest, Duration(oldest or 0.0), "s"),
-        fact("oldest_age_peak", oldest_peak, Duration(oldest_peak or 0.0), "s"),
+        *_with_peak("waiting_now", waiting, "waiting_peak", peak, "messages", Count),
+        *_with_peak("oldest_age", oldest, "oldest_age_peak", oldest_peak, "s", Duration),
         *(_prospects(context) if waiting else ()),
         Fact(
             "failed_invocations",
@@ -255,6 +254,17 @@ def facts(
     if error := extra.get("error"):
         listed.append(fact("error", str(error["text"]), Quotation(str(error["text"]))))
     return tuple(listed)
+
+
+def _with_peak(
+    name: str, now: Any, peak_name: str, peak: Any, unit: str, kind: Callable[[Any], Value]
+) -> tuple[Fact, Fact]:
+    """Return a figure at the end of the data, whose phrase states its peak as well, and that peak."""
+    unknown = message("count-unknown")
+    at_end, highest = (unknown if one is None else kind(one) for one in (now, peak))
+    both = at_end if now is None and peak is None else message("fact-with-peak", now=at_end, peak=highest)
+    phrase = message(f"fact-{name.replace('_', '-')}", value=both)
+    return Fact(name, now, unit, phrase), fact(peak_name, peak, highest, unit)
 
 
 def _record_start(queue: QueueAnalysis) -> datetime | None:

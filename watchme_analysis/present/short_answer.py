@@ -31,6 +31,8 @@ from watchme_analysis.text.wrapping import wrapped
 MOST_REASONS = 3
 # Lines and columns of the short answer: a screen of a terminal.
 MOST_LINES, COLUMNS = 25, 80
+# Facts that the phrase of another fact states as well.
+_STATED_BESIDE = ("waiting_peak", "oldest_age_peak")
 # Lines that a reason is cut to, in turn, until the answer is short enough.
 _REASON_LINES = (9, 2, 1)
 
@@ -69,8 +71,8 @@ def stored_answer(diagnosis: Mapping[str, Any], language: str = "en", zone: tzin
         return render(about, language)
 
     quoted = ((diagnosis.get("headline_message") or {}).get("values") or {}).get("error") or {}
-    hidden = "error" if any(quoted.values()) else ""
-    phrases = [said(one, "message") for one in diagnosis.get("facts") or () if one["id"] != hidden]
+    hidden = {*_STATED_BESIDE, *(["error"] if any(quoted.values()) else [])}
+    phrases = [said(one, "message") for one in diagnosis.get("facts") or () if one["id"] not in hidden]
     pairs = [(name, value) for name, _, value in (phrase.partition(": ") for phrase in phrases)]
     unknown = label("count-unknown", language)
     known = tuple(pair for pair in pairs if pair[1] != unknown)
@@ -108,11 +110,20 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
         ("headline", paragraph(found.headline) if found.headline else []),
         ("facts", paragraph(facts) if facts else []),
         ("cause", paragraph(found.cause)),
-        ("now", [line for at, step in enumerate(found.now, 1) for line in paragraph(step, f"{at}. ")]),
     ]
     lines = [(name, line) for name, some in parts if some for line in (*some, *[""] * (name != "cause"))]
     last = [("more", line) for line in paragraph(more)] if more else []
     left = MOST_LINES - len(lines) - len(last)
+    # Part of a command is of no use. The first steps matter most; all are in the full answer.
+    for at, step in enumerate(found.now, 1):
+        shown_step = paragraph(step, f"{at}. ")
+        if at > 1 and len(shown_step) > left:
+            break
+        lines += [("now", line) for line in shown_step]
+        left -= len(shown_step)
+    if found.now:
+        lines.append(("now", ""))
+        left -= 1
     # With room for an ellipsis, which some terminals draw in two columns.
     reasons = [paragraph(text, "- ", width - 3) for text, _ in found.reasons]
     for most in _REASON_LINES:
@@ -120,7 +131,6 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
         if sum(map(len, cut)) <= left:
             break
     shown = [("reasons", line) for one in cut for line in one] if reasons else []
-    # The first steps matter most; all steps and reasons are in the full answer.
     lines = [*lines[: MOST_LINES - len(last)], *shown[: max(0, left)], *last]
     while lines and not lines[-1][1]:
         lines.pop()

@@ -60,7 +60,7 @@ headline-slower = の応答に、通常の { $usual } に対して { $during } �
 fact-affected-resource = 影響範囲: { $value }
 fact-first-harm = 影響開始: { $value }
 fact-state = { $state ->
-    [open] 状態: データの末尾でも継続中
+    [open] 状態: 継続中
     [ended] 影響終了: { $end }{ $after ->
         [change] {" "}(契機: { $change })
         [none] {" "}(変更の記録なし)
@@ -75,8 +75,9 @@ fact-ended-by = { $resource }: { $change }
 fact-no-change = 記録なし
 fact-waiting-now = 滞留数 (データ末尾): { $value }
 fact-waiting-peak = 最大滞留数: { $value }
-fact-oldest-age = 最も古いメッセージの経過時間 (データ末尾): { $value }
-fact-oldest-age-peak = 最も古いメッセージの経過時間 (最大): { $value }
+fact-oldest-age-peak = 最も古いメッセージ (最大): { $value }
+fact-with-peak = { $now } (最大 { $peak })
+fact-oldest-age = 最も古いメッセージ (データ末尾): { $value }
 fact-growth = 1 時間あたりの増加: { $value }
 fact-drained-at = この速度で処理し終える時刻: { $value }
 fact-failed-invocations = { $attempts ->
