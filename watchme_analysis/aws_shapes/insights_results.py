@@ -18,7 +18,6 @@ from watchme_analysis.aws_shapes.insights_columns import result_columns
 from watchme_analysis.aws_shapes.insights_query_text import DEFAULT_LIMIT, query_limit
 from watchme_analysis.aws_shapes.lambda_messages import MessageFacts, classify_message
 from watchme_analysis.aws_shapes.names import log_group_function, resource_name
-from watchme_analysis.aws_shapes.prices import USD_PER_GB, cost_usd, size_message, usd_message
 from watchme_analysis.aws_shapes.responses import (
     ResponseProblems,
     documents,
@@ -34,6 +33,7 @@ from watchme_analysis.aws_shapes.responses import (
 )
 from watchme_analysis.config import LogWords
 from watchme_analysis.files.evidence_file import RawFile, TablePart, unpacked_name
+from watchme_analysis.prices import USD_PER_GB, cost_usd, size_message, usd_message
 from watchme_analysis.text.message import Code, MessageText, Quotation
 from watchme_analysis.text.render import note
 

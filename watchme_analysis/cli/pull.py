@@ -173,8 +173,8 @@ def contents_of(case: Case) -> Message:
 
 
 def _lines(pulled: Pulled, target: Path, following: str, out: Printer) -> Iterator[Text]:
-    from watchme_analysis.aws_shapes.prices import size_message, usd_message
     from watchme_analysis.present.text_table import aligned_lines
+    from watchme_analysis.prices import size_message, usd_message
 
     case = pulled.case
     yield message("pull-queues", queues=_all(pulled.scope.queues))

@@ -229,8 +229,8 @@ def _planned(
 
     A scan above the ceiling raises an error.
     """
-    from watchme_analysis.aws_shapes.prices import scan_cost_message
     from watchme_analysis.cloudwatch.insights.scan_cost import planned_queries
+    from watchme_analysis.prices import scan_cost_message
 
     price = options["usd_per_gb"]
     try:
@@ -256,8 +256,8 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
 
 def _costs(target: str, results: list[QueryResult], usd_per_gb: float) -> Iterator[Message]:
     """Yield the number of rows and the cost of each result of an account and region, and its notes."""
-    from watchme_analysis.aws_shapes.prices import scan_cost_message
     from watchme_analysis.cloudwatch.insights.cached import log_groups_label
+    from watchme_analysis.prices import scan_cost_message
 
     for result in results:
         where = target if len(results) == 1 else f"{target}, {log_groups_label(result.query)}"

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from watchme_analysis.aws_shapes.insights_query_text import command_name
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.cloudwatch.insights.cached import (
     QueryOptions,
@@ -33,6 +32,7 @@ from watchme_analysis.cloudwatch.metrics import Metric, catalogue, get_metrics, 
 from watchme_analysis.cloudwatch.response_cache import ResponseCache, account_cache, requested_window
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.prices import BYTES_PER_GB, USD_PER_GB
 from watchme_analysis.retrieval import Retrieval, combined
 from watchme_analysis.text.message import MessageText, Names, Resource, Sentences, message, value_of
 from watchme_analysis.text.render import as_message, error_message, note

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB
 from watchme_analysis.config import load_config
 from watchme_analysis.delivery.changes import Incident, QuestionState
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.telemetry import TelemetryCost, cost_of
+from watchme_analysis.prices import BYTES_PER_GB
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.work_items import unit_of
 from watchme_analysis.services.diagnose import QUESTIONS, causes_of

@@ -9,7 +9,6 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB
 from watchme_analysis.case.export import redactor_of
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
@@ -20,6 +19,7 @@ from watchme_analysis.delivery.destinations.base import POSTMORTEM_FORM
 from watchme_analysis.delivery.run import Collected, Variant
 from watchme_analysis.delivery.telemetry import Telemetry, telemetry_of
 from watchme_analysis.errors import InputError, ReportError
+from watchme_analysis.prices import BYTES_PER_GB
 from watchme_analysis.report.folder import RESULT
 from watchme_analysis.report.postmortem import write_postmortems
 from watchme_analysis.report.run import write_reports

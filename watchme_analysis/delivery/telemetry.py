@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.prices import (
+from watchme_analysis.prices import (
     ALARM_USD_PER_MONTH,
     BYTES_PER_GB,
     COMPOSITE_ALARM_USD_PER_MONTH,
     CUSTOM_METRIC_USD_PER_MONTH,
+    GET_METRIC_DATA_USD,
     HOURS_PER_MONTH,
     LOG_INGESTION_USD_PER_GB,
-    METRIC_REQUEST_USD,
 )
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def cost_of(found: Iterable[Mapping[str, Any]], span: timedelta) -> TelemetryCos
         last["alarm_metrics"] + last["composite_alarms"],
         usd * months,
         requested,
-        requested * METRIC_REQUEST_USD,
+        requested * GET_METRIC_DATA_USD,
         gb,
         None if gb is None else gb * LOG_INGESTION_USD_PER_GB,
     )

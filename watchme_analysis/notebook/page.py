@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
-from watchme_analysis.aws_shapes.prices import check_price, size_message, usd_message
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.attachments import is_report
@@ -33,6 +32,7 @@ from watchme_analysis.present.display import (
 from watchme_analysis.present.finding import VerdictView, conclusion, findings_view, next_evidence
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.present.style import AxisSpan, Mark, drawn_language, mark_letter
+from watchme_analysis.prices import check_price, size_message, usd_message
 from watchme_analysis.redact import described, shortened
 from watchme_analysis.schema import TABLES
 from watchme_analysis.services.diagnose import absent_tables, answer, causes_of, investigate

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, size_message, usd_message
+from watchme_analysis.prices import BYTES_PER_GB, size_message, usd_message
 from watchme_analysis.text.message import (
     Choice,
     Duration,

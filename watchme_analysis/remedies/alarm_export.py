@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from watchme_analysis.aws_shapes.prices import (
+from watchme_analysis.prices import (
     CANARY_RUN_USD,
     LAMBDA_GB_SECOND_USD,
     LAMBDA_REQUEST_USD,

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.alarms.chains import Chain
 from watchme_analysis.alarms.composite import parse_rule
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.prices import (
-    ALARM_USD_PER_MONTH,
-    COMPOSITE_ALARM_USD_PER_MONTH,
-    CUSTOM_METRIC_USD_PER_MONTH,
-)
 from watchme_analysis.aws_shapes.sqs import queue_row
 from watchme_analysis.cloudwatch.account_state import describe_alarms, discover_scope
 from watchme_analysis.cloudwatch.session import NotFoundError
 from watchme_analysis.errors import InputError
+from watchme_analysis.prices import (
+    ALARM_USD_PER_MONTH,
+    COMPOSITE_ALARM_USD_PER_MONTH,
+    CUSTOM_METRIC_USD_PER_MONTH,
+)
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.remedies.alarm_definitions import (
     DEFINED,

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.prices import (
+from watchme_analysis.errors import ServiceError
+from watchme_analysis.prices import (
     CUSTOM_METRIC_USD_PER_MONTH,
     MINUTES_PER_MONTH,
     PUT_METRIC_DATA_USD,
 )
-from watchme_analysis.errors import ServiceError
 from watchme_analysis.remedies.alarm_definitions import (
     HEALTH_DIMENSION,
     HEALTH_METRIC,

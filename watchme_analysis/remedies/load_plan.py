@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Literal, Self
 import jmespath
 
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.prices import (
+from watchme_analysis.errors import InputError
+from watchme_analysis.prices import (
     GET_METRIC_DATA_USD,
     LAMBDA_GB_SECOND_USD,
     LAMBDA_REQUEST_USD,
     SQS_REQUEST_USD,
 )
-from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import check_conditions
 from watchme_analysis.remedies.harm_watch import HarmLimit
 from watchme_analysis.remedies.plan import Condition, StoredPlan

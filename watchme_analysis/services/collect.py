@@ -20,13 +20,6 @@ from typing import Any
 
 from watchme_analysis.access_logs import access_log, error_log
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP, resource_name
-from watchme_analysis.aws_shapes.prices import (
-    BYTES_PER_GB,
-    USD_PER_GB,
-    check_price,
-    cost_usd,
-    scan_cost_message,
-)
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.importer import EvidenceOrigin, ImportReport, check_new_case, import_folder
 from watchme_analysis.cloudwatch.account_state import (
@@ -58,6 +51,13 @@ from watchme_analysis.config import FILE, System, load_config
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.evidence import app_log
 from watchme_analysis.files.evidence_file import RawFile
+from watchme_analysis.prices import (
+    BYTES_PER_GB,
+    USD_PER_GB,
+    check_price,
+    cost_usd,
+    scan_cost_message,
+)
 from watchme_analysis.redact import described
 from watchme_analysis.services.diagnose import QUESTIONS
 from watchme_analysis.services.queue_consumers import describe_groups, describe_services

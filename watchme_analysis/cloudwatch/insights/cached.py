@@ -19,7 +19,6 @@ from heapq import merge
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from watchme_analysis.aws_shapes.insights_query_text import Row, is_ascending
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB
 from watchme_analysis.aws_shapes.responses import SETTLED_AFTER
 from watchme_analysis.cloudwatch.insights.frame import result_frame, retrieval_of
 from watchme_analysis.cloudwatch.insights.query_api import (
@@ -35,6 +34,7 @@ from watchme_analysis.cloudwatch.insights.window_planner import row_time
 from watchme_analysis.cloudwatch.response_cache import CacheEntry, ResponseCache, request_identity
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import WatchmeError
+from watchme_analysis.prices import BYTES_PER_GB, USD_PER_GB
 from watchme_analysis.text.message import Resource
 from watchme_analysis.text.render import note, text_of_error
 from watchme_analysis.window import Window

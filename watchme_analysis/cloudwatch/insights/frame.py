@@ -8,8 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.insights_query_text import Row, column_kinds, columns_known, columns_of
-from watchme_analysis.aws_shapes.prices import USD_PER_GB, cost_usd
 from watchme_analysis.cloudwatch.insights.query_api import INSIGHTS_LANGUAGE, QueryResult
+from watchme_analysis.prices import USD_PER_GB, cost_usd
 from watchme_analysis.retrieval import Retrieval
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, scan_cost_message
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.window_planner import Counts
 from watchme_analysis.cloudwatch.metrics import (
@@ -22,6 +21,7 @@ from watchme_analysis.cloudwatch.metrics import (
 )
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
+from watchme_analysis.prices import BYTES_PER_GB, USD_PER_GB, cost_usd, scan_cost_message
 from watchme_analysis.text.formats import counted
 from watchme_analysis.text.render import error_message, render
 from watchme_analysis.window import Window

@@ -1,4 +1,4 @@
-"""Prices of Logs Insights queries, alarms and metrics: formatted sizes and costs in USD."""
+"""AWS's prices of log queries, alarms, metrics and requests: sizes and costs in USD as sentences."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ USD_PER_GB = 0.005
 ALARM_USD_PER_MONTH = 0.10
 COMPOSITE_ALARM_USD_PER_MONTH = 0.50
 CUSTOM_METRIC_USD_PER_MONTH = 0.30
-# List price in USD of a metric that GetMetricData returns, whatever the number of its points.
-METRIC_REQUEST_USD = 0.01 / 1000
 # List price of ingesting logs of the standard class, in USD per GB.
 LOG_INGESTION_USD_PER_GB = 0.50
 # List price of PutMetricData in USD per call.
@@ -24,9 +22,9 @@ PUT_METRIC_DATA_USD = 0.01 / 1000
 CANARY_RUN_USD = 0.0012
 LAMBDA_REQUEST_USD = 0.2 / 1e6
 LAMBDA_GB_SECOND_USD = 0.0000166667
-# List prices in us-east-1 of a metric in GetMetricData, and of a request to a standard SQS queue
-# (https://aws.amazon.com/sqs/pricing/), in USD.
+# List price in USD of a metric that GetMetricData returns, whatever the number of its points.
 GET_METRIC_DATA_USD = 0.01 / 1000
+# List price of a request to a standard SQS queue (https://aws.amazon.com/sqs/pricing/), in USD.
 SQS_REQUEST_USD = 0.4 / 1e6
 # AWS counts 730 hours a month.
 HOURS_PER_MONTH = 730
