@@ -59,3 +59,15 @@ def test_lines_run_into_one_in_a_bare_text_are_no_request(engine):
 
     assert chunk.table["line"].to_pylist() == [1, 3]
     assert [one.line for one in chunk.rejected] == [2]
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+@pytest.mark.parametrize("day", [b"5/Dec", b" 5/Dec"])
+def test_a_day_may_have_one_digit(engine, day):
+    read = Engine([stock_format("combined")], UTC, engine=engine).read
+
+    one, two = (
+        read(LINE.replace(b"11/Dec", written)).table["time"].to_pylist() for written in (day, b"05/Dec")
+    )
+
+    assert one == two != [None]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from worlds.messages import messages_in
 
-from watchme_analysis.access_logs.access_log import looks_like
+from watchme_analysis.access_logs.access_log import declined, looks_like
 from watchme_analysis.access_logs.engine.engine import ENGINES
 from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
@@ -121,3 +121,15 @@ def test_a_missing_fields_directive_is_named(tmp_path, directive):
     assert frame["status"].tolist() == [504]
     assert [messages_in(one.reason.message) for one in account.rejected] == [{"reject-no-fields": {}}]
     assert "log_format IIS without #Fields" in account.notes
+
+
+def test_selected_fields_need_their_directive(tmp_path):
+    selected = "2025-12-11 01:10:30 GET /health 192.0.2.7 504 31\n" * 3
+    log = written(tmp_path, selected)
+    _, how = read_access_logs([log])
+    reasons = [messages_in(one.reason.message) for one in how.parts[0].rejected]
+    assert reasons == [{"reject-no-fields": {}}] * 3
+    assert declined(RawFile(tmp_path, log.name)).message.id == "left-no-fields"
+
+    log.write_text("#Fields: date time cs-method cs-uri-stem c-ip sc-status time-taken\n" + selected)
+    assert read_access_logs([log])[0]["status"].tolist() == [504] * 3

@@ -2,9 +2,9 @@
 
 import re
 
-from watchme_analysis.case.importer import read_file, recognise
+from watchme_analysis.case.importer import import_folder, read_file, recognise
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.text.message import MessageText
+from watchme_analysis.text.message import MessageText, message_of
 from watchme_analysis.text.render import render
 
 BROKEN = {
@@ -34,3 +34,13 @@ def test_every_reason_is_told_in_japanese(tmp_path, subtests):
             for one in rejected:
                 assert isinstance(one.reason, MessageText), one.reason
                 assert re.search("[ぁ-んァ-ヶ一-龥]", render(one.reason, "ja")), one.reason
+
+
+def test_a_log_read_as_text_keeps_the_reason(tmp_path):
+    log = tmp_path / "evidence" / "access.log"
+    log.parent.mkdir()
+    log.write_text("2025-12-11 01:10:30 GET /health 192.0.2.7 504 31\n")
+
+    (file,) = import_folder(log.parent, tmp_path / "case").case.manifest["inputs"]
+
+    assert (file["source"], message_of(file["reason"]).id) == ("app_log", "left-no-fields")

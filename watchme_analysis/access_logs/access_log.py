@@ -15,6 +15,7 @@ from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, misfit_notes, with_extended
 from watchme_analysis.access_logs.formats.candidates import candidate_formats
 from watchme_analysis.access_logs.formats.known_formats import application_formats
+from watchme_analysis.access_logs.formats.w3c import lacks_fields
 from watchme_analysis.access_logs.frame import frame_of
 from watchme_analysis.access_logs.input import input_of
 from watchme_analysis.access_logs.line_blocks import BLOCK_BYTES, Block, Buffers, blocks_of
@@ -78,7 +79,8 @@ def declined(raw: RawFile) -> str:
         return note("left-cloudflare")
     if any(line.startswith(b"INFO: ") for line in sample_of(raw)):
         return note("left-uvicorn")
-    return note("left-unknown-format")
+    lines = sample_of(raw)
+    return note("left-no-fields" if any(map(lacks_fields, lines)) else "left-unknown-format")
 
 
 def read_access_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:

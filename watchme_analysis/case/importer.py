@@ -208,7 +208,7 @@ def import_folder(  # noqa: PLR0913  what an import may depend on
             if not any(report.source for report in reports) and (texts := _plain_texts(source, reports)):
                 # A text without a known line is no error: its lines are shown, and the answer is open.
                 as_texts = replace(settings, kinds=settings.kinds | dict.fromkeys(texts, "app_log"))
-                reports, frames, kept = _read_all(source, hashed, as_texts, progress, spill)
+                reports, frames, kept = _read_all(source, hashed, as_texts, progress, spill, reports)
             reports += [
                 FileReport(readable_name(name), None, out.reason, 0, "", unread=out.unread)
                 for name, out in left_out.items()
@@ -418,7 +418,13 @@ def _read_all(
     settings: CaseSettings,
     progress: Callable[[str], None] | None,
     spill: Spill,
+    before: Collection[FileReport] = (),
 ) -> tuple[list[FileReport], Parts, list[tuple[str, bytes]]]:
+    """Return the reports, tables and copies of files.
+
+    ``before``: reports of an earlier attempt, whose reasons why files are not what they are named stay.
+    """
+    misnamed = {report.file: report.reason for report in before if report.unread}
     reports: list[FileReport] = []
     frames: Parts = {}
     kept: list[tuple[str, bytes]] = []
@@ -477,7 +483,7 @@ def _read_all(
             FileReport(
                 raw.relative,
                 source.name if source else None,
-                reason or (_problem(raw, pieces, change) if source else ""),
+                reason or (_problem(raw, pieces, change) if source else "") or misnamed.get(raw.relative, ""),
                 size,
                 digest,
                 tuple((piece.table, piece.retrieval) for piece in pieces),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from watchme_analysis.access_logs.formats.w3c import lacks_fields
 from watchme_analysis.access_logs.grouped_sums import OTHER
 from watchme_analysis.access_logs.summary import BY_TIME, TIMED
 from watchme_analysis.access_logs.summary_json import is_unread
@@ -206,8 +207,13 @@ class AccessPage:
                 # Line 0 stands for a truncated end of the file.
                 yield f"  {reason}"
         if is_unread(one):
-            is_json = any(item["text"].startswith("{") for item in one["first_rejected"])
-            kind = "errors" if is_error_log else "json" if is_json else "text"
+            texts = [item["text"] for item in one["first_rejected"]]
+            kinds = {
+                "errors": is_error_log,
+                "json": any(text.startswith("{") for text in texts),
+                "fields": any(lacks_fields(text.encode()) for text in texts),
+            }
+            kind = next((kind for kind, applies in kinds.items() if applies), "text")
             said = out.words("access-unread", kind=Choice(kind), json_format=_JSON_FORMAT)
             yield self._paragraph(said, "  ", "  ")
 

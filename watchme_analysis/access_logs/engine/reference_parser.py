@@ -23,7 +23,7 @@ from watchme_analysis.access_logs.formats.labelled import labelled_values
 from watchme_analysis.access_logs.formats.log_format import LONG_LINE, LogFormat
 from watchme_analysis.access_logs.formats.program_lines import text_values
 from watchme_analysis.access_logs.formats.suggested import suggested_format
-from watchme_analysis.access_logs.formats.w3c import W3cFields
+from watchme_analysis.access_logs.formats.w3c import W3cFields, lacks_fields
 from watchme_analysis.access_logs.reject_reasons import reject_reason
 from watchme_analysis.files.lines import decoded, prefix_size, prefix_time
 from watchme_analysis.text.message import Choice, Quotation, Resource
@@ -39,14 +39,6 @@ _OTHERS = (
     (
         re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[[a-z]+\] \d+#\d+: "),
         "nginx-error",
-    ),
-    (
-        # A line of IIS or CloudFront whose fields were selected.
-        re.compile(
-            rb"\d{4}-\d\d-\d\d[ \t]+\d\d:\d\d:\d\d[ \t]+(?:\S+[ \t]+){0,9}"
-            rb"[A-Z]{3,7}[ \t]+(?:\S+[ \t]+){3,}\S+$"
-        ),
-        "no-fields",
     ),
 )
 
@@ -66,7 +58,8 @@ def _reason_no_request(labels: Iterable[str]) -> str:
 
 def reason_unmatched(line: bytes) -> str:
     """Return a description of a line that matches no format."""
-    kind = next((found for begins, found in _OTHERS if begins.match(line)), "no-format")
+    otherwise = "no-fields" if lacks_fields(line) else "no-format"
+    kind = next((found for begins, found in _OTHERS if begins.match(line)), otherwise)
     return reject_reason(f"reject-{kind}")
 
 
@@ -375,9 +368,9 @@ class ReferenceParser:
             return by_chance and any(one.fits(line[size:]) for one in self.formats)
         if any(one.fits(line[size:]) for one in self.formats):
             return True
-        # A load balancer's line also begins with a time.
+        # A load balancer's line also begins with a time, and that of a W3C log with a date and a time.
         read = text_values(line, self.zone)
-        return read is None or "msec" not in read[1]
+        return not lacks_fields(line) if read is None else "msec" not in read[1]
 
     def order_formats(self, sample: Iterable[bytes]) -> None:
         """Move the format of most lines of a sample to the front; ties and other formats stay in order.

@@ -55,7 +55,7 @@ from watchme_analysis.errors import InputError
 
 _NAMED = {
     "%{ISO_TIME}": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)",
-    "%{CLF_TIME}": r"\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: [+-]\d{4})?",
+    "%{CLF_TIME}": r"[ \d]?\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d(?:\.\d{1,9})?(?: [+-]\d{4})?",
     # As of C's ctime.
     "%{C_TIME}": r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}",
     # As of loggers: an ISO time with a blank, a comma, or no zone.

@@ -45,7 +45,8 @@ PATTERNS: dict[str, bytes] = {
     "int": rb"-|\d+",
     "decimal": rb"-|\d+(?:\.\d+)?",
     "msec": rb"\d+\.\d+",
-    "time_local": rb"\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}",
+    # Nginx and Apache write two digits of the day; other programs leave the first out, or write a blank.
+    "time_local": rb"[ \d]?\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}",
     "time_iso8601": rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z)",
     "address": _ADDRESS,
     "token": rb"[^\t-\r \"]*?",

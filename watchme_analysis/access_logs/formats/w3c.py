@@ -48,6 +48,15 @@ _DIRECTIVE = re.compile(rb"#(Fields|Software):[ \t]*([^\r\n]*)", re.IGNORECASE)
 _QUOTED = re.compile(r'(?<!\S)(?:"((?:[^"]|"")*)"|([^\s"]\S*))(?!\S)')
 ANY_DIRECTIVE = re.compile(rb"#[A-Za-z-]+:")
 DIRECTIVES = re.compile(rb"^" + _DIRECTIVE.pattern, re.IGNORECASE | re.MULTILINE)
+# Date, time, and a method among the values: a line of IIS or CloudFront whose fields were selected.
+_LINE = re.compile(
+    rb"\d{4}-\d\d-\d\d[ \t]+\d\d:\d\d:\d\d[ \t]+(?:\S+[ \t]+){0,9}[A-Z]{3,7}[ \t]+(?:\S+[ \t]+){3,}\S+$"
+)
+
+
+def lacks_fields(line: bytes) -> bool:
+    """Return whether a line, which no format explains, has values that only ``#Fields`` could name."""
+    return _LINE.match(line) is not None
 
 
 @dataclass(frozen=True)

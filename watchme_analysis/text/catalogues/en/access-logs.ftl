@@ -63,6 +63,7 @@ access-rejected = { $log }: { $lines ->
 access-rejected-line = line { $line }: { $reason }
 access-unread = None of its lines could be read: { $kind ->
     [errors] they are not in the format of Nginx's error log.
+    [fields] the #Fields line of the server is missing. It stands at the beginning of its logs: put it before these lines, such as (echo '#Fields: date time cs-method cs-uri-stem sc-status'; cat FILE) | watchme access -
     [json] state the format with --nginx-conf /etc/nginx/nginx.conf or --format, for JSON such as --format { $json_format }.
    *[text] state the format with --nginx-conf /etc/nginx/nginx.conf or --format.
   }
@@ -151,7 +152,7 @@ reject-directive = a directive, which says what the lines below it hold
 reject-no-json = no JSON object
 reject-label-twice = a label occurs twice: another line may begin inside of it
 reject-another-line = another line begins inside of it
-reject-no-fields = no #Fields above it says what its values are
+reject-no-fields = no #Fields above it says what its values are: put the #Fields line of this log before it
 reject-values = { $values } values, of { $fields } fields
 reject-no-status = no request: neither status nor target
 reject-cut = it has no line end, so that its last value may be cut

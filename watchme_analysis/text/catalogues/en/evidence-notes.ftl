@@ -171,6 +171,7 @@ left-other-source = Source beside the application: tests, migrations or installe
 left-cloudflare = its lines are Cloudflare's: name it edge.jsonl
 left-uvicorn = its lines are uvicorn's: name it app-SERVICE.log
 left-unknown-format = its lines are of no format known here: put the nginx.conf that holds their log_format beside it, or say log_format = '...' in a case.toml
+left-no-fields = no #Fields line says what its values are: put the one from the beginning of the server's log before them
 left-other-output = it is not the output of { $commands }
 problem-time = reading it took over { $seconds } s and was stopped ({ $limit })
 problem-log-time = only its first { $lines } lines were read: it took over { $seconds } s ({ $limit })

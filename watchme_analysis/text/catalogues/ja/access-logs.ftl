@@ -41,6 +41,7 @@ access-rejected = { $log }: { $lines } 行を除外しました ({ $share })。�
 access-rejected-line = { $line } 行目: { $reason }
 access-unread = 1 行も読み取れませんでした。{ $kind ->
     [errors] Nginx のエラーログの形式ではありません。
+    [fields] サーバーの #Fields の行がありません。元のログの先頭にある行を前に加えてください。例: (echo '#Fields: date time cs-method cs-uri-stem sc-status'; cat FILE) | watchme access -
     [json] --nginx-conf /etc/nginx/nginx.conf または --format で形式を指定してください。JSON の場合の例: --format { $json_format }
    *[text] --nginx-conf /etc/nginx/nginx.conf または --format で形式を指定してください。
   }
@@ -116,7 +117,7 @@ reject-directive = 以下の行の内容を示すディレクティブです
 reject-no-json = JSON オブジェクトではありません
 reject-label-twice = 同じラベルが 2 回あります。行の途中から別の行が始まっている可能性があります
 reject-another-line = 行の途中から別の行が始まっています
-reject-no-fields = 値の意味を示す #Fields が前の行にありません
+reject-no-fields = 値の意味を示す #Fields が前の行にありません。このログの #Fields の行を先頭に加えてください
 reject-values = { $fields } 個のフィールドに対して値が { $values } 個あります
 reject-no-status = リクエストではありません。ステータスもパスもありません
 reject-cut = 行末の改行がないため、最後の値が途切れている可能性があります

@@ -123,6 +123,7 @@ left-other-source = アプリケーション以外のソースファイル (テ�
 left-cloudflare = 行が Cloudflare の形式です。ファイル名を edge.jsonl にしてください
 left-uvicorn = 行が uvicorn の形式です。ファイル名を app-SERVICE.log にしてください
 left-unknown-format = 行が既知の形式ではありません。log_format を含む nginx.conf を同じフォルダに置くか、case.toml に log_format = '...' と書いてください
+left-no-fields = 値の意味を示す #Fields の行がありません。サーバーのログの先頭にある行を前に加えてください
 left-other-output = { $commands } の出力ではありません
 problem-time = 読み取りに { $seconds } 秒以上かかったため中止しました ({ $limit })
 problem-log-time = 読み取りに { $seconds } 秒以上かかったため、最初の { $lines } 行だけを読み取りました ({ $limit })
