@@ -22,7 +22,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from watchme_analysis.case.case_folder import Case
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.health import judge
 from watchme_analysis.health.context_builder import health_context
@@ -91,10 +90,9 @@ def read_corpus(path: Path = CORPUS) -> list[Entry]:
 
 
 def rows_of(
-    case: Case, part: str, name: str, variant: str, truth: dict[str, Any]
+    inv: Investigation, part: str, name: str, variant: str, truth: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield the corpus rows of one case."""
-    inv = Investigation(case, "health")
     also = [truth.get("also"), truth.get("secondary_cause"), *(truth.get("other_causes") or [])]
     key = {
         "set": part, "case": name, "variant": variant, "truth": truth["cause"] or CONTROL,
@@ -135,10 +133,11 @@ def collect(options: argparse.Namespace) -> int:
     fresh: list[dict[str, Any]] = []
     for argument in options.cases:
         for part, name, variant, path, truth in recorded(argument, options.truth):
-            fresh += rows_of(open_case(path), part, name, variant, truth)
+            fresh += rows_of(Investigation(open_case(path), "health"), part, name, variant, truth)
     if options.bundled:
         for name, cause in (("health-healthy", CONTROL), ("health-threadpool", "app_threadpool")):
-            fresh += rows_of(open_case(ROOT / "data" / name), "bundled", name, "complete", {"cause": cause})
+            inv = Investigation(open_case(ROOT / "data" / name), "health")
+            fresh += rows_of(inv, "bundled", name, "complete", {"cause": cause})
     if options.made_up:
         sys.path.insert(0, str(ROOT / "tests"))
         from worlds.health_constructed import CONSTRUCTED
@@ -147,7 +146,8 @@ def collect(options: argparse.Namespace) -> int:
         made_up = [("made up", build, cause) for build, cause in SCENARIOS.items()]
         made_up += [("constructed", one.build, one.cause or OPEN) for one in CONSTRUCTED]
         for part, build, cause in made_up:
-            fresh += rows_of(build(), part, build.__name__, "complete", {"cause": cause})
+            inv = Investigation(build(), "health")
+            fresh += rows_of(inv, part, build.__name__, "complete", {"cause": cause})
     kept: list[dict[str, Any]] = []
     replaced = {(row["set"], row["variant"]) for row in fresh}
     if options.corpus.is_file():

@@ -238,22 +238,6 @@ def watchme(monkeypatch, capsys):
         signal.signal(number, handler)
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """Return the list of figures that are drawn."""
-    from watchme_analysis.present import style
-
-    figures = []
-    finish = style.finish
-
-    def kept(figure, name, alt):
-        figures.append(figure)
-        return finish(figure, name, alt)
-
-    monkeypatch.setattr(style, "finish", kept)
-    return figures
-
-
 @pytest.fixture(scope="session")
 def moto_server():
     """A moto server of this process."""

@@ -1,6 +1,8 @@
 """The set-up script: what a person hears when the machine lacks something."""
 
 import importlib.util
+import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,9 +13,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="module")
-def tasks():
-    spec = importlib.util.spec_from_file_location("tasks", ROOT / "tasks.py")
+@pytest.fixture
+def tasks(tmp_path):
+    """The script in a folder of its own, whose project has no packages to install."""
+    shutil.copy(ROOT / "tasks.py", tmp_path)
+    (tmp_path / "watchme_analysis").mkdir()
+    for name in ("requirements.lock", "pyproject.toml", "watchme_analysis/version.py"):
+        (tmp_path / name).touch()
+    spec = importlib.util.spec_from_file_location("tasks", tmp_path / "tasks.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -70,27 +77,50 @@ def test_an_environment_that_does_not_run_is_not_usable(tasks, tmp_path):
     assert tasks.usable(tmp_path)
 
 
-def test_the_fast_tests_are_those_without_a_marker(tasks, monkeypatch):
+PROGRAM = """#!{python}
+import json, sys
+from pathlib import Path
+with (Path(sys.argv[0]).parents[2] / "commands.jsonl").open("a") as file:
+    file.write(json.dumps([Path(sys.argv[0]).name, *sys.argv[1:]]) + "\\n")
+sys.exit({failing!r} in sys.argv)
+"""
+
+
+def environment(tasks, folder=None, failing=None):
+    """Make an environment whose programs write down their arguments, and fail with a certain argument."""
+    place = (folder or tasks.VENV) / "bin"
+    place.mkdir(parents=True)
+    for name in ("python", "watchme", "pytest"):
+        (place / name).write_text(PROGRAM.format(python=sys.executable, failing=failing))
+        (place / name).chmod(0o755)
+    tasks.STAMP.write_text(tasks.describe())
+
+
+def commands(tasks):
+    """Return the commands that ran in the environment, other than the questions whether it is usable."""
+    lines = (tasks.ROOT / "commands.jsonl").read_text().splitlines()
+    return [command for command in map(json.loads, lines) if command[1] != "-c"]
+
+
+def test_the_fast_tests_are_those_without_a_marker(tasks):
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
     names = [marker.partition(":")[0] for marker in settings["markers"]]
     assert " and ".join(f"not {name}" for name in names) == tasks.FAST
 
-    commands = []
-    monkeypatch.setattr(tasks, "setup", lambda _: 0)
-    monkeypatch.setattr(tasks, "run", lambda command: commands.append(command[1:]) or 0)
+    environment(tasks)
     tasks.test(["--fast"])
     tasks.test([])
-    tasks.test(["--fast", "tests/test_tasks.py"])
-    fast, everything, named = commands
-    assert fast[:4] == named[:4] == ["-p", "no:nbval", "-m", tasks.FAST]
+    tasks.test(["--fast", "tasks.py"])
+    fast, everything, named = commands(tasks)
+    assert fast[:5] == named[:5] == ["pytest", "-p", "no:nbval", "-m", tasks.FAST]
     assert "--nbval-lax" in everything and "--nbval-lax" not in fast
     assert {"tests", "notebooks"} <= set(everything)
     assert "tests" in fast and "notebooks" not in fast
-    assert named[4:] == ["tests/test_tasks.py"]
+    assert named[5:] == ["tasks.py"]
 
 
 def test_the_lock_is_installed_in_parts_that_hold_each_entry_once(tasks):
-    lock = tasks.LOCK.read_text()
+    lock = (ROOT / "requirements.lock").read_text()
     parts = tasks.parts(lock, 3)
     assert all(part and not part[0].isspace() for part in parts)
     assert sorted(line for part in parts for line in part.splitlines()) == sorted(lock.splitlines())
@@ -99,50 +129,37 @@ def test_the_lock_is_installed_in_parts_that_hold_each_entry_once(tasks):
     assert min(entries) > 50
 
 
-@pytest.mark.parametrize("failing", [0, 1])
-def test_one_installation_that_fails_ends_the_set_up(tasks, monkeypatch, tmp_path, failing):
-    monkeypatch.setattr(tasks, "run", lambda command: int(command[-1] == str(failing)))
+@pytest.mark.parametrize("failing", ["0", "1"])
+def test_one_installation_that_fails_ends_the_set_up(tasks, failing):
+    environment(tasks, failing=failing)
     with pytest.raises(tasks.TaskError, match="pip could not install"):
-        tasks.pip(tmp_path, ["install", "0"], ["install", "1"])
-    tasks.pip(tmp_path, ["install", "2"], ["install", "3"])
+        tasks.pip(tasks.VENV, ["install", "0"], ["install", "1"])
+    tasks.pip(tasks.VENV, ["install", "2"], ["install", "3"])
 
 
-@pytest.fixture
-def moved(tasks, monkeypatch, tmp_path):
-    """The tasks of an empty folder, whose set-up creates and installs nothing; a list of what it would do."""
-    done = []
-    monkeypatch.setattr(tasks, "ROOT", tmp_path)
-    monkeypatch.setattr(tasks, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(tasks, "STAMP", tmp_path / ".venv" / "setup-done.txt")
-    monkeypatch.setattr(tasks, "describe", lambda: "here\n1\n")
-    monkeypatch.setattr(tasks, "suitable_python", lambda _: sys.executable)
-    monkeypatch.setattr(tasks, "make_environment", lambda python, folder: folder.mkdir(exist_ok=True))
-    monkeypatch.setattr(tasks, "pip", lambda *words: done.append("pip"))
-    monkeypatch.setattr(tasks, "run", lambda command, stdout=None: done.append(command[1]) or 0)
-    return done
-
-
-@pytest.mark.parametrize("stamp", [None, "elsewhere\n1\n", "here\n0\n"], ids=["none", "folder", "lock"])
-def test_the_environment_behind_a_link_is_not_touched(tasks, moved, tmp_path, monkeypatch, capsys, stamp):
-    monkeypatch.setattr(tasks, "usable", lambda _: True)
+@pytest.mark.parametrize("stamp", [None, "elsewhere\n1\n", "{root}\n0\n"], ids=["none", "folder", "lock"])
+def test_the_environment_behind_a_link_is_not_touched(tasks, tmp_path, capsys, stamp):
     behind = tmp_path / "behind"
-    behind.mkdir()
     (tmp_path / ".venv").symlink_to(behind)
+    behind.mkdir()
+    environment(tasks, behind)
+    assert tasks.main(["setup"]) == 0  # a stamp that fits needs no change
+    tasks.STAMP.unlink()
     if stamp:
-        tasks.STAMP.write_text(stamp)
-    before = {path.name: path.read_text() for path in behind.iterdir()}
+        tasks.STAMP.write_text(stamp.format(root=tmp_path))
+    before = sorted(behind.rglob("*"))
     assert tasks.main(["setup"]) == 2
     (sentence,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path / ".venv") in sentence and str(behind) in sentence and "remove the link" in sentence
-    assert {path.name: path.read_text() for path in behind.iterdir()} == before
-    assert moved == []
-    tasks.STAMP.write_text(tasks.describe())  # one that fits needs no change
-    assert tasks.main(["setup"]) == 0
+    assert sorted(behind.rglob("*")) == before
+    assert tasks.STAMP.exists() == bool(stamp)
+    assert commands(tasks) == []
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_a_trial_diagnosis_that_fails_ends_the_set_up(tasks, moved, tmp_path, monkeypatch, capsys, code):
-    monkeypatch.setattr(tasks, "run", lambda command, stdout=None: code * (command[1] == "diagnose"))
+def test_a_trial_diagnosis_that_fails_ends_the_set_up(tasks, tmp_path, capsys, code):
+    environment(tasks, failing="diagnose" if code else None)
+    tasks.STAMP.write_text(f"{tmp_path}\nan older lock\n")
     assert tasks.main(["setup"]) == 2 * code
     assert tasks.STAMP.exists() == (code == 0)
     assert capsys.readouterr().err.count("trial diagnosis") == code

@@ -2,12 +2,11 @@
 
 import gzip
 import sys
-from io import BytesIO, TextIOWrapper
+from io import BufferedReader, BytesIO, RawIOBase, TextIOWrapper
 
 import pytest
 from worlds.messages import messages_in
 
-from watchme_analysis.access_logs import scan as scans
 from watchme_analysis.access_logs.scan import AccessScan
 
 
@@ -32,24 +31,27 @@ def test_logs_are_read_in_the_order_of_their_first_requests(tmp_path):
     assert [*chunks[0].table["file"].unique().to_pylist()] == [str(tmp_path / "access.log.2.gz")]
 
 
-def test_a_large_log_that_is_none_is_skipped_on_request(tmp_path, monkeypatch):
-    monkeypatch.setattr("watchme_analysis.access_logs.accounting.LARGE_BYTES", 1000)
-    (tmp_path / "access.log").write_text("junk\n" * 900)
+def test_a_large_log_that_is_none_is_skipped_on_request(tmp_path):
+    (tmp_path / "access.log").write_text("junk\n" * 4_000_000)
     found = AccessScan([tmp_path])
     found.skips_unreadable = True
     assert [*found] == []
     assert [(one.lines, one.truncated) for one in found.retrievals] == [(0, True)]
 
 
-def test_an_interrupted_scan_is_accounted_for(tmp_path, monkeypatch):
-    (tmp_path / "access.log").write_text(line())
-    found = AccessScan([tmp_path])
+class Interrupted(RawIOBase):
+    """A stream during whose first read somebody presses Ctrl-C."""
 
-    def interrupted(*_):
+    def readable(self):
+        return True
+
+    def readinto(self, room):
         raise KeyboardInterrupt
-        yield
 
-    monkeypatch.setattr(scans, "chunks_of", interrupted)
+
+def test_an_interrupted_scan_is_accounted_for(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BufferedReader(Interrupted())))
+    found = AccessScan(["-"])
     with pytest.raises(KeyboardInterrupt):
         list(found)
     (one,) = found.retrievals

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import CaseError, InputError
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.present.console import import_text
-from watchme_analysis.storage import leftovers
 from watchme_analysis.text.message import message_of
 from watchme_analysis.text.render import as_message
 
@@ -328,11 +328,12 @@ def test_a_pipe_beside_a_log_is_not_waited_for(evidence, tmp_path, name):
 
 KILLED = """
 import os, signal, sys
-from watchme_analysis.case import importer
-def killed(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-importer.write_tables = killed
-importer.import_folder(*sys.argv[1:])
+from watchme_analysis.case.importer import import_folder
+def kill(event, details):
+    if event == "os.mkdir" and str(details[0]).endswith("tables"):
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(kill)
+import_folder(*sys.argv[1:])
 """
 
 
@@ -342,7 +343,7 @@ def test_a_killed_import_leaves_no_folder_behind_for_good(evidence, tmp_path, mo
     assert done.returncode == -signal.SIGKILL
     assert len([path for path in tmp_path.iterdir() if path.name.startswith(".case-")]) == 1
 
-    monkeypatch.setattr(leftovers, "_NEW_S", 0.0)
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + 3600)
     import_folder(evidence, tmp_path / "other")
 
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -71,7 +71,7 @@ def raising(path):
     lines = pd.DataFrame(
         {"time": raised["start"], "level": "ERROR", "kind": "error", "message": STACK, "service": ""}
     )
-    made._frames["app_log"] = pd.concat([made.table("app_log"), conform("app_log", lines)], ignore_index=True)
+    made.frames["app_log"] = pd.concat([made.table("app_log"), conform("app_log", lines)], ignore_index=True)
     return made
 
 

@@ -1,26 +1,21 @@
 """Causes as data: a new file with its page is found wherever causes are listed."""
 
+import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from worlds.health_scenarios import edge_refuses
-from worlds.health_world import investigate
 
 from watchme_analysis.health import detectors
-from watchme_analysis.health import diagnosis as health
-from watchme_analysis.inference import causes as cause_files
-from watchme_analysis.inference.causes import cause_names
-from watchme_analysis.present.finding import findings_view
-from watchme_analysis.present.matrix import plot_evidence_matrix
-from watchme_analysis.report import cause_page
-from watchme_analysis.services.diagnose import absent_tables, causes_of
 from watchme_analysis.text.catalogue import catalogue
 from watchme_analysis.text.message import Message
 from watchme_analysis.text.render import render
-from watchme_analysis.window import parse_zone
 
+PACKAGE = Path(detectors.__file__).parents[1]
 NEW = """
 title = "The moon stands in the way of the endpoint"
 name = "the moon"
@@ -43,48 +38,61 @@ some_paths = "decisive"  # The moon shines on some paths.
 """
 
 
-@pytest.fixture
-def with_moon(tmp_path, monkeypatch):
-    """The question with one more cause: a file and a page."""
-    folder = tmp_path / "causes"
-    shutil.copytree(Path(detectors.__file__).parent / "causes", folder)
-    (folder / "moon_phase.toml").write_text(NEW)
-    pages = tmp_path / "pages"
-    shutil.copytree(cause_page.PAGES, pages)
-    (pages / "moon_phase.md").write_text("# moon_phase: the moon\n\n## Confirm\n\nLook up.\n")
-    real = cause_files.cause_folder
-    monkeypatch.setattr(
-        cause_files, "cause_folder", lambda question: folder if question == "health" else real(question)
-    )
-    monkeypatch.setattr(cause_page, "PAGES", pages)
-    for cached in (cause_files.causes, detectors.health_causes):
-        cached.cache_clear()
-    yield
-    for cached in (cause_files.causes, detectors.health_causes):
-        cached.cache_clear()
+LOOK = """
+import json
+from worlds.health_scenarios import edge_refuses
+from worlds.health_world import investigate
+from watchme_analysis.health.diagnosis import diagnose
+from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.present.finding import findings_view
+from watchme_analysis.present.matrix import plot_evidence_matrix
+from watchme_analysis.report.cause_page import remedy_page, steps
+from watchme_analysis.services.diagnose import absent_tables, causes_of
+from watchme_analysis.window import parse_zone
+
+inv = investigate(edge_refuses())
+said = diagnose(inv)
+document = said.to_dict()
+titles = {cause.cause: cause.title for cause in causes_of("health")}
+zone = parse_zone("UTC")
+shown = {
+    language: findings_view(said.ranking, titles, zone, language)._repr_mimebundle_()["text/plain"]
+    for language in ("en", "ja")
+}
+[page] = remedy_page(dict(document, verdict="supported"), "en").values()
+matrix = plot_evidence_matrix(said.ranking, cause_names("health")).alt
+print(json.dumps([document, shown, matrix, absent_tables(inv)["compose_settings"], steps(page)]))
+"""
 
 
 @pytest.mark.slow
-def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(with_moon):
-    inv = investigate(edge_refuses())
-    said = health.diagnose(inv)
-    assert said.ranking[0].finding.cause == "moon_phase"
-    found = next(entry for entry in said.to_dict()["ranking"] if entry["cause"] == "moon_phase")
-    inherited = {"fate_edge_responded"}
-    assert {item["signal"] for item in found["evidence"]} == {"fate_edge_responded", "some_paths"} | inherited
+def test_a_cause_file_and_its_page_are_all_that_a_new_cause_needs(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE.parent / "docs" / "causes", tmp_path / "docs" / "causes")
+    (tmp_path / PACKAGE.name / "health" / "causes" / "moon_phase.toml").write_text(NEW)
+    (tmp_path / "docs" / "causes" / "moon_phase.md").write_text(
+        "# moon_phase: the moon\n\n## Confirm\n\nLook up.\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(PACKAGE.parent / "tests")])
+    run = subprocess.run(
+        [sys.executable, "-c", LOOK],
+        env={**os.environ, "PYTHONPATH": paths},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    document, shown, matrix, needed_by, steps = json.loads(run.stdout)
+    assert document["cause"] == "moon_phase"
+    found = document["ranking"][0]
+    assert {item["signal"] for item in found["evidence"]} == {"fate_edge_responded", "some_paths"}
     assert "https://HOST/svc/healthz" in found["next_test"]
     assert found["not_covered"] == ["No compose_settings: the tides could not be seen.", "The far side."]
-    assert "moon_phase" in str(plot_evidence_matrix(said.ranking, cause_names("health")).alt)
-    titles = {one.cause: one.title for one in causes_of("health")}
-    shown = findings_view(said.ranking, titles, parse_zone("UTC"))._repr_mimebundle_()
-    assert "The moon stands in the way" in str(shown)
-    japanese = findings_view(said.ranking, titles, parse_zone("UTC"), "ja")._repr_mimebundle_()["text/plain"]
-    assert "月がエンドポイントを遮っている" in japanese
-    assert "https://HOST/svc/healthz の方向を見上げてください。" in japanese
-    assert "潮の満ち引き" in japanese
-    assert "moon_phase" in absent_tables(inv)["compose_settings"]
-    page = cause_page.remedy_page({"question": "health", "verdict": "supported", "cause": "moon_phase"}, "en")
-    assert "Look up." in cause_page.steps(page["moon_phase"])
+    assert "moon_phase" in matrix and "moon_phase" in needed_by
+    assert "The moon stands in the way" in shown["en"]
+    assert "月がエンドポイントを遮っている" in shown["ja"]
+    assert "https://HOST/svc/healthz の方向を見上げてください。" in shown["ja"]
+    assert "潮の満ち引き" in shown["ja"]
+    assert "Look up." in steps
 
 
 def test_every_cause_has_its_own_page():

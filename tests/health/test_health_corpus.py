@@ -42,17 +42,14 @@ def compared():
         ),
     ],
 )
-def test_the_corpus_holds_what_is_detected_in_made_up_cases(
-    corpus, made_up_rows, world, compared, monkeypatch
-):
+def test_the_corpus_holds_what_is_detected_in_made_up_cases(corpus, made_up_rows, world, compared):
     """After a change of detectors: ``benchmarks/health_corpus.py collect --made-up``.
 
     Each statement can be read and is about the rows that its query returns.
     """
     part, build, cause = world
     inv = Investigation(build(), "health")
-    monkeypatch.setattr(corpus, "Investigation", lambda *_: inv)  # what is detected is of use below
-    found = corpus.rows_of(inv.case, part, build.__name__, "complete", {"cause": cause})
+    found = corpus.rows_of(inv, part, build.__name__, "complete", {"cause": cause})
     assert [{name: str(row[name]) for name in corpus.COLUMNS} for row in found] == made_up_rows[
         build.__name__
     ]

@@ -97,7 +97,7 @@ def test_a_process_that_starts_again_and_again_is_ended_by_something(ids, every,
          "kind": "lifecycle", "level": "INFO", "message": f"Started server process [{one}]"}
         for n, one in enumerate(ids)
     ]  # fmt: skip
-    made._frames["app_log"] = pd.concat([log, conform("app_log", pd.DataFrame(rows))], ignore_index=True)
+    made.frames["app_log"] = pd.concat([log, conform("app_log", pd.DataFrame(rows))], ignore_index=True)
     seen = Signals(made)
     assert seen.among("restarted", "restarted_often") == {outcome}
     assert seen[outcome].strength == 1.0

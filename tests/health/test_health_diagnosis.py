@@ -152,7 +152,7 @@ def test_an_incident_that_lasts_to_the_end_is_open_and_of_the_requested_endpoint
     made = case(on(REPORT, status=503, upstream=False))
     for name, column in (("access_log", "time"), ("edge_log", "start"), ("probes", "time")):
         frame = made.table(name)
-        made._frames[name] = frame[frame[column] < moment(FAULT[1])].reset_index(drop=True)
+        made.frames[name] = frame[frame[column] < moment(FAULT[1])].reset_index(drop=True)
     assert context_of(made, endpoint=JOBS).incident is None
     said = health.diagnose(investigate(made, endpoint=REPORT))
     assert said.extra["endpoints"] == [REPORT]
@@ -180,7 +180,7 @@ def test_a_restart_that_the_health_check_calls_for_says_little_of_memory(interva
     start = log.tail(1).assign(
         time=moment(FAULT[0] + 14), kind="lifecycle", message="Started server process [7]"
     )
-    made._frames["app_log"] = pd.concat([log, start], ignore_index=True)
+    made.frames["app_log"] = pd.concat([log, start], ignore_index=True)
     check = (("test", f"curl -f {url}"), ("interval", interval), ("timeout", "5s"), ("retries", 3))
     composed(
         made,

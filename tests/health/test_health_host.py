@@ -63,9 +63,9 @@ def refused(given=None, logged=None, rule=None, missing=()):
     made = case(unknown_name, nginx=(TO_USUAL,))
     made.table("edge_log")["host"] = CALLED
     if given:
-        made._frames["config_directives"] = directives(given)
+        made.frames["config_directives"] = directives(given)
     if rule:
-        made._frames["config_directives"] = directives()
+        made.frames["config_directives"] = directives()
         exported(made, *rule)
     if logged:
         log = made.table("access_log")

@@ -25,7 +25,7 @@ def seen(made):
 def test_what_ended_after_a_cut_log_of_nginx_did_not_fail_to_arrive_there():
     made = case(to_health(header_s=3.0, status=504))
     log = made.table("access_log")
-    made._frames["access_log"] = conform("access_log", log[log["time"] < moment(FAULT[0] + 10)])
+    made.frames["access_log"] = conform("access_log", log[log["time"] < moment(FAULT[0] + 10)])
     found = seen(made)
     assert "fate_never_arrived" not in found
     assert "edge_passes_on" in found

@@ -55,7 +55,7 @@ def test_probes_between_two_bad_requests_tell_of_trouble_at_any_pace(pace):
     probes = [moment(30 + 0.6 * at) for at in range(50)]
     rows = {"file": "probes.csv", "vantage": "inside", "path": HEALTH, "status": 200, "duration_s": 0.01}
     give(made, "probes", [rows | {"line": line, "time": at} for line, at in enumerate(probes, 2)])
-    for frame in made._frames.values():
+    for frame in made.frames.values():
         for name in frame.select_dtypes("datetimetz"):
             frame[name] = moment(0) + (frame[name] - moment(0)) * pace
     found = investigate(made).once(health.health_context)

@@ -49,7 +49,7 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
     locations = [("/svc/", {"proxy_pass": f"http://{address}/"})]
     made = case(lambda path, _: {"header_s": 6.0} if path == HEALTH else {}, nginx=locations)
     log = made.table("access_log")
-    made._frames["access_log"] = log.assign(
+    made.frames["access_log"] = log.assign(
         upstream_addr=log["upstream_addr"].replace("192.0.2.11:8100", address)
     )
     ranking = health.diagnose(investigate(made)).ranking

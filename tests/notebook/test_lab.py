@@ -95,16 +95,15 @@ def test_widgets_begin_with_the_whole_case_and_its_timeline(evidence):
     assert explorer.range.options[0][0] == "2025-12-11 01:00:00"
     assert not explorer.range.continuous_update and not explorer.range.readout
     between = said("losses-between", start="2025-12-11 01:00:00", end="2025-12-11 01:00:31")
-    assert explorer._bounds.value == between
     names = [each.description for each in (explorer.range, explorer.subject, explorer.section)]
     assert names == [said("explore-time"), said("opened-endpoint"), said("explore-section")]
     assert explorer.subject.options[0] == (said("explore-all"), "") and explorer.subject.value == ""
     assert [name for name, _ in explorer.subject.options[1:]] == page.subjects()
     assert explorer.section.value == "timeline"
-    times, choices, _ = explorer.box.children
-    assert times.children == (explorer.range, explorer._bounds)
+    times, choices, shown = explorer.box.children
+    assert times.children[0] == explorer.range and times.children[1].value == between
     assert choices.children == (explorer.subject, explorer.section)
-    buttons = [text for _, text, *_ in explorer._shown.children[0].toolbar.toolitems]
+    buttons = [text for _, text, *_ in shown.children[0].toolbar.toolitems]
     assert said("figure-button-zoom") in buttons
 
 

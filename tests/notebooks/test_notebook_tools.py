@@ -10,7 +10,6 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from watchme_analysis.report import kernel
 from watchme_analysis.report.stored_notebooks import canonical, main, text_of, without_notes
 
 
@@ -104,14 +103,7 @@ def stored(tmp_path, source):
     return path
 
 
-@pytest.fixture
-def light_kernels(monkeypatch):
-    """Let kernels begin without what these notebooks do not need."""
-    monkeypatch.setattr(kernel, "_PRELOAD", "")
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("light_kernels")
 def test_run_stores_outputs_and_nbval_notices_another_finding(tmp_path):
     finding = "application/vnd.watchme.finding+json"
     path = stored(tmp_path, f"display({{'{finding}': {{'cause': 'throttled', 'rows': 12}}}}, raw=True)")
@@ -148,7 +140,6 @@ def test_two_runs_store_the_same_bytes(evidence, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("light_kernels")
 def test_a_failing_notebook_stores_nothing(tmp_path):
     path = stored(tmp_path, "1 / 0")
     before = path.read_bytes()

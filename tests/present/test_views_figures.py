@@ -310,7 +310,7 @@ def test_a_window_of_any_length_has_a_readable_time_axis(hours):
     assert len(ticks) - sum(word in {"0.0", "0.2", "0.4", "0.6", "0.8", "1.0"} for word in ticks) >= 2
 
 
-def test_a_log_without_durations_shows_when_requests_failed(drawn):
+def test_a_log_without_durations_shows_when_requests_failed():
     log = access_log()
     log = log.assign(**{name: None for name in log.columns if name.endswith("_time_s")})
     frame = judge_observations(
@@ -319,7 +319,7 @@ def test_a_log_without_durations_shows_when_requests_failed(drawn):
     picture = plot_health_timeline(frame, side_tables(), SPAN, ["/api/health"])
     assert "Nginx: 60 requests, no durations" in picture.words
     assert {"others", "affected", "failed", "requests"} <= set(picture.words)
-    panel = next(axis for axis in drawn[0].axes if axis.get_ylabel() == "requests")
+    panel = next(axis for axis in picture.figure.axes if axis.get_ylabel() == "requests")
     bars = [bar for bar in panel.patches if bar.get_facecolor()[:3] == to_rgb(style.RED) and bar.get_height()]
     assert sum(bar.get_height() for bar in bars) == frame["failed"].sum()
     assert {bar.get_y() for bar in bars} == {0}
@@ -346,12 +346,11 @@ def test_a_row_without_a_name_has_a_bar_of_its_own():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_long_name_is_cut_and_leaves_room_for_its_row(drawn, language):
+def test_a_long_name_is_cut_and_leaves_room_for_its_row(language):
     name = "ProdStackUploadsDeadLetterQueue".ljust(255, "x")  # as long as AWS allows the name of an alarm
-    plot_bars(
-        pd.DataFrame({"queue": [name], "messages": [3]}), "queue", {"messages": "messages"}, "a", language
-    )
-    plot_alarm_times([(f"{name}\n{name}", [(START, None)])], replace(SPAN, language=language))
-    for figure in drawn:
-        [shown] = figure.axes[0].get_yticklabels()
+    frame = pd.DataFrame({"queue": [name], "messages": [3]})
+    bars = plot_bars(frame, "queue", {"messages": "messages"}, "a", language)
+    times = plot_alarm_times([(f"{name}\n{name}", [(START, None)])], replace(SPAN, language=language))
+    for picture in (bars, times):
+        [shown] = picture.figure.axes[0].get_yticklabels()
         assert all(line[:31] == name[:31] and line[-1] == "…" for line in shown.get_text().splitlines())

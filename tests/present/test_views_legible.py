@@ -53,9 +53,8 @@ def measure(name, value):
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("most", [9.0, 700.0, 55_000.0])
-def test_the_scales_of_measures_leave_their_numbers_apart(drawn, most):
-    plot_measures([measure("as configured", 3.0), measure("ten times the load", most)])
-    [figure] = drawn
+def test_the_scales_of_measures_leave_their_numbers_apart(most):
+    figure = plot_measures([measure("as configured", 3.0), measure("ten times the load", most)]).figure
     assert overlapping(figure) == []
 
 
@@ -74,7 +73,7 @@ def test_a_low_panel_of_seconds_leaves_its_numbers_apart(top_s):
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("answered_s", [0.001, 0.008, 0.011, 0.015, 0.021])
-def test_the_mark_of_an_answer_is_not_written_over(drawn, answered_s):
+def test_the_mark_of_an_answer_is_not_written_over(answered_s):
     rows = [
         ("edge", 0.0, 0.021, "cache dynamic"),
         ("app", float("nan"), answered_s, "nearest of 12 that fit"),
@@ -88,8 +87,7 @@ def test_the_mark_of_an_answer_is_not_written_over(drawn, answered_s):
             for layer, begin, end, note in rows
         ]
     )  # fmt: skip
-    plot_waterfall(frame, TOKYO)
-    [figure] = drawn
+    figure = plot_waterfall(frame, TOKYO).figure
     [axis] = figure.axes
     mark = axis.transData.transform((answered_s, 1.0))
     assert not [text for text, box in texts(figure) if box.contains(*mark)]
@@ -97,7 +95,7 @@ def test_the_mark_of_an_answer_is_not_written_over(drawn, answered_s):
 
 
 @pytest.mark.slow
-def test_what_is_said_of_a_mark_in_the_middle_ends_inside_of_the_figure(drawn):
+def test_what_is_said_of_a_mark_in_the_middle_ends_inside_of_the_figure():
     times = {"slowest": (3.48, 3.47), "typical": (0.027, 0.015)}
     layers = ("edge", "nginx", "connect", "header", "body", "app")
     frame = pd.DataFrame(
@@ -111,14 +109,13 @@ def test_what_is_said_of_a_mark_in_the_middle_ends_inside_of_the_figure(drawn):
             for layer in layers
         ]
     )  # fmt: skip
-    plot_waterfall(frame, TOKYO)
-    [figure] = drawn
+    figure = plot_waterfall(frame, TOKYO).figure
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width for _, box in texts(figure))
     assert overlapping(figure) == []
 
 
 @pytest.mark.slow
-def test_a_load_of_whole_requests_is_counted_in_whole_numbers_and_seen_at_none(drawn):
+def test_a_load_of_whole_requests_is_counted_in_whole_numbers_and_seen_at_none():
     starts = [START + timedelta(seconds=second) for second in range(0, 120, 2)]
     rows = pd.DataFrame(
         {
@@ -129,8 +126,8 @@ def test_a_load_of_whole_requests_is_counted_in_whole_numbers_and_seen_at_none(d
     load = pd.Series([0.0, 1.0] * 30, index=pd.DatetimeIndex(starts))
     opened = pd.DataFrame({"time": starts, "upstream": "app", "route": "/health", "in_flight": 1})
     span = style.AxisSpan(Window(START, START + timedelta(minutes=2)), TOKYO)
-    plot_in_flight(opened, rows, ("in flight in the process", load), ("/health", None), span)
-    [figure] = drawn
+    load = ("in flight in the process", load)
+    figure = plot_in_flight(opened, rows, load, ("/health", None), span).figure
     against = figure.axes[-1]
     assert against.get_xlim()[0] < 0
     assert [tick for tick in against.get_xticks() if tick != round(tick)] == []

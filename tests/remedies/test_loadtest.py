@@ -12,12 +12,13 @@ import pytest
 from worlds.aws_front import FAST
 from worlds.kills import kills, restarted
 from worlds.messages import messages_in, refusal
+from worlds.noted_calls import noted_calls
 from worlds.queue_worker import Worker
 from worlds.settings_file import write_settings
 
 from watchme_analysis.case.actions import actions_in, read_actions
 from watchme_analysis.cloudwatch import session
-from watchme_analysis.cloudwatch.session import Aws
+from watchme_analysis.cloudwatch.session import ACTION_NAMES, Aws
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.harm_watch import HarmLimit
 from watchme_analysis.remedies.load_plan import (
@@ -315,12 +316,11 @@ def test_a_test_that_would_watch_nothing_is_refused(shorter, tmp_path, monkeypat
 
 @pytest.mark.usefixtures("orders")
 def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, monkeypatch, watchme):
-    made, usual = [], session.Aws
-    monkeypatch.setattr(session, "Aws", lambda *place: made.append(usual(*place)) or made[-1])
     declared(tmp_path, monkeypatch)
     case = shutil.copytree(shorter.path, tmp_path / "case")
     planning = ["loadtest", case, "--queue", "asr-queue", "--factor", 10, "--for", "20s", "--most", 3]
-    reported = watchme(*planning, "--to", "load.json", "--drain", "5s", cwd=tmp_path)
+    with noted_calls() as planned:
+        reported = watchme(*planning, "--to", "load.json", "--drain", "5s", cwd=tmp_path)
     assert reported.returncode == 0, reported.stderr
     plan = read_load_plan(tmp_path / "load.json")
     assert (plan.target.name, plan.factor, len(plan.items)) == ("uploads", 10.0, 3)
@@ -332,14 +332,16 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     items = tuple(replace(item, at_s=0.01 * place) for place, item in enumerate(plan.items))
     write_plan(replace(plan, items=items, limits=replace(QUICK, drain_s=5)), tmp_path / "load.json")
     applying = ["loadtest", "load.json", "--apply", "--case", case, "--to", "r.json", "--figure", "f.png"]
-    reported = watchme(*applying, "--language", "ja", cwd=tmp_path)
+    with noted_calls() as applied:
+        reported = watchme(*applying, "--language", "ja", cwd=tmp_path)
     assert reported.returncode == 0, reported.stdout + reported.stderr
     assert len(worker.done) == 3
     assert json.loads((tmp_path / "r.json").read_text())["counts"]["processed"] == 3
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
     rows = read_actions(case)
     assert rows[["remedy", "outcome"]].values.tolist() == [["loadtest", "done"]]
-    called = set.union(*(each.actions for each in made)) - {"sts:GetCallerIdentity"}
+    actions = {":".join(call) for call in planned | applied} - {"sts:GetCallerIdentity"}
+    called = {ACTION_NAMES.get(action, action) for action in actions}
     assert called == {call.action for call in calls_of("loadtest")}
     write_settings(tmp_path, DECLARED.replace("test = true", ""))
     refused = watchme(*applying, cwd=tmp_path)

@@ -16,7 +16,6 @@ import pytest
 from worlds.report_parts import FIGURE, TABLE, answer_cell
 
 from watchme_analysis.errors import WatchmeError
-from watchme_analysis.report import kernel
 from watchme_analysis.report.html_page import write_index
 from watchme_analysis.report.request import plan
 from watchme_analysis.report.run import write_reports
@@ -36,9 +35,8 @@ def start(*words, program=(sys.executable, "-c", LIGHT), **options):
 
 
 @pytest.fixture
-def report(watchme, monkeypatch):
+def report(watchme):
     """Return a function that runs the command in this process: exit code, standard output and error."""
-    monkeypatch.setattr(kernel, "_PRELOAD", "")
 
     def run(*words, **options):
         done = watchme("report", *words, **options)
@@ -166,8 +164,7 @@ def test_other_ways_to_fail_are_failures_too(report, source, words, evidence, no
 
 
 @pytest.mark.slow
-def test_a_notebook_is_interrupted_when_its_time_is_over(evidence, notebooks, tmp_path, monkeypatch):
-    monkeypatch.setattr(kernel, "_PRELOAD", "")
+def test_a_notebook_is_interrupted_when_its_time_is_over(evidence, notebooks, tmp_path):
     endless = notebooks("## Before", "print('so far')", "## The wait", "import time\ntime.sleep(600)", FIGURE)
     began = time.monotonic()
     (result,) = write_reports("health", [evidence], tmp_path / "reports", notebooks=endless, seconds=3)

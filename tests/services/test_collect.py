@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pandas as pd
 import pytest
-from botocore.client import BaseClient
 from worlds.aws_front import FAST
 from worlds.messages import refusal
+from worlds.noted_calls import noted_calls
 from worlds.settings_file import write_settings
 from worlds.small_evidence import PROBES
 
@@ -209,20 +209,18 @@ def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_pat
     assert sorted(counts) == ["1"] * 15 + ["2"] * 10
 
 
+@pytest.fixture
+def called():
+    with noted_calls() as found:
+        yield found
+
+
 @pytest.mark.slow
-def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
-    """By botocore's own account of all calls that the two commands make."""
+def test_the_policy_is_what_is_called(account, called, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    called.add(("ecs", "DescribeTasks"))  # services of moto start no task
     boto3.client("logs").create_log_group(logGroupName=GROUP)
     with_containers("uploads")
-    called, make = {("ecs", "DescribeTasks")}, BaseClient._make_api_call  # services of moto start no task
-
-    def noted(self, operation, parameters):
-        called.add((self.meta.service_model.signing_name, operation))
-        return make(self, operation, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
-    monkeypatch.setattr("watchme_analysis.cloudwatch.session._GAP_FACTORS", {})
     account.polls = 10**6
     cases = [tmp_path / "one", tmp_path / "two"]
     names = ["--queue", "sed-queue", "--queue", "uploads"]
@@ -234,8 +232,7 @@ def test_the_policy_is_what_is_called(account, tmp_path, monkeypatch, capsys):
     # SQS decrypts messages with the key of their queue on behalf of the caller.
     dlq = ("--queue", "sed-queue-dlq")
     assert allowed(capsys, *dlq) - {"kms:Decrypt"} == {
-        f"{service}:{operation.removesuffix('Batch')}"
-        for service, operation in {("cloudwatch" if s == "monitoring" else s, o) for s, o in called}
+        f"{service}:{operation.removesuffix('Batch')}" for service, operation in called
     } - {"sts:GetCallerIdentity"}
     called.clear()
     names = ["--queue", "sed-queue", "--function", "sed-worker"]

@@ -1,5 +1,6 @@
 import os
 import resource
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,6 +82,6 @@ def test_an_output_replaces_only_its_own_kind(tmp_path):
 def test_what_a_killed_writer_left_is_removed(tmp_path, monkeypatch):
     left = leftovers.temporary_path(tmp_path / "page")
     left.write_bytes(b"half")
-    monkeypatch.setattr(leftovers, "_NEW_S", 0.0)
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + 3600)
     write_atomically(tmp_path / "page", b"new")
     assert [one.name for one in tmp_path.iterdir()] == ["page"]

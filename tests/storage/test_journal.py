@@ -1,6 +1,7 @@
 """Journals: an entry is on disk when it counts, and what is no journal is never continued."""
 
 import json
+import os
 import resource
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,6 @@ import pytest
 from worlds.messages import messages_in
 
 from watchme_analysis.errors import InputError
-from watchme_analysis.storage import journal
 from watchme_analysis.storage.journal import DONE, INTENDED, open_journal, read_journal
 
 AT = "2026-01-01T00:00:00+00:00"
@@ -75,7 +75,7 @@ def test_what_cant_be_opened_or_written_is_an_error_with_its_path(tmp_path, monk
 
     path = tmp_path / "steps.jsonl"
     with open_journal(path) as opened:
-        monkeypatch.setattr(journal.os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(InputError) as caught:
             opened.write("a", INTENDED)
         # Its step does not begin, so that it is not among the entries either.

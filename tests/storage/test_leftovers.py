@@ -3,10 +3,10 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from watchme_analysis.storage import leftovers
 from watchme_analysis.storage.leftovers import (
     FORMER,
     PART,
@@ -29,7 +29,7 @@ with in_use(path):
 @pytest.fixture
 def long_ago(monkeypatch):
     """Treat every file as made long ago."""
-    monkeypatch.setattr(leftovers, "_NEW_S", 0.0)
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + 3600)
 
 
 def names(folder):

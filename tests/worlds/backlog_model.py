@@ -166,7 +166,7 @@ class Model:
             self.now, _, act, args = heapq.heappop(self._heap)
             act(*args)
 
-    def _count(self, name, what, number=1):
+    def count(self, name, what, number=1):
         self.counts[name, what][int(self.now // 60)] += number
 
     def _send(self, queue, content):
@@ -175,10 +175,10 @@ class Model:
         message.group = device if queue.fifo else None
         queue.alive[message.number] = message
         queue.waiting.append(message)
-        self._count(queue.name, "sent")
-        self._poll(queue)
+        self.count(queue.name, "sent")
+        self.poll(queue)
 
-    def _poll(self, queue):
+    def poll(self, queue):
         """Let the pollers take what waits, a moment later."""
         if not queue.poll_due:
             queue.poll_due = True
@@ -222,7 +222,7 @@ class Model:
             if message.group is not None:
                 queue.groups.add(message.group)
             queue.in_flight.add(message.number)
-            self._count(queue.name, "received")
+            self.count(queue.name, "received")
             self.at(self.now + queue.visibility_s, self._back, queue, message, message.receives)
             batch.append(message)
         queue.waiting = left
@@ -238,19 +238,19 @@ class Model:
             queue.waiting.insert(0, message)
         else:
             queue.waiting.append(message)
-        self._poll(queue)
+        self.poll(queue)
 
     def _start(self, queue, batch, until, tries):
         function = queue.function
         if function.reserved is not None and function.running >= function.reserved:
-            self._count(function.name, "throttles")
+            self.count(function.name, "throttles")
             self.firsts.setdefault((queue.name, "throttle"), self.now)
             again = self.now + self.rng.uniform(*RETRY_THROTTLED_S)
             if again < until:
                 self.at(again, self._start, queue, batch, until, tries + 1)
             else:
                 queue.held -= 1
-                self._poll(queue)
+                self.poll(queue)
             return
         function.running += 1
         minute = int(self.now // 60)
@@ -315,11 +315,11 @@ class Model:
                 continue
             if queue.fifo and message.number not in queue.in_flight:
                 continue
-            self._count(queue.name, "deleted")
+            self.count(queue.name, "deleted")
             queue.in_flight.discard(message.number)
             queue.groups.discard(message.group)
             queue.alive.pop(message.number, None)
-        self._poll(queue)
+        self.poll(queue)
 
     def _purge(self, queue):
         queue.lost += len(queue.alive)

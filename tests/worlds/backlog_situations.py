@@ -214,9 +214,9 @@ def redrive_at(world, options, queue, moment):
             message.receives = 0
             queue.alive[message.number] = message
             queue.waiting.append(message)
-            model._count(queue.name, "sent")
+            model.count(queue.name, "sent")
         queue.dead.clear()
-        model._poll(queue)
+        model.poll(queue)
 
     world.events.append((moment, redrive))
     recorded(world, options, moment, "StartMessageMoveTask", queue.dlq, sourceArn=queue.dlq)

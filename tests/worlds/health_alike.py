@@ -85,7 +85,7 @@ def saying(made, message, seconds, kind="application", level="ERROR"):
         for number, second in enumerate(seconds)
     ]  # fmt: skip
     log = pd.concat([made.table("app_log"), conform("app_log", pd.DataFrame(rows))], ignore_index=True)
-    made._frames["app_log"] = log.sort_values("time", ignore_index=True)
+    made.frames["app_log"] = log.sort_values("time", ignore_index=True)
     return made
 
 
@@ -102,7 +102,7 @@ def gauge(made, metric, value):
         for second in range(int(LENGTH))
     ]  # fmt: skip
     other = metrics[metrics["metric"] != metric]
-    made._frames["host_metrics"] = pd.concat(
+    made.frames["host_metrics"] = pd.concat(
         [other, conform("host_metrics", pd.DataFrame(rows))], ignore_index=True
     )
     return made

@@ -311,7 +311,7 @@ def hosted(made, **seen):
     host["line"] += 1000
     for name, value in seen.items():
         host.loc[in_the_fault(host), name] = value
-    made._frames["probes"] = conform("probes", pd.concat([probes, host], ignore_index=True))
+    made.frames["probes"] = conform("probes", pd.concat([probes, host], ignore_index=True))
     return made
 
 

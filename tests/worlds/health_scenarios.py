@@ -131,7 +131,7 @@ def connections_used_up():
     said["line"] += 1000
     said[["kind", "level"]] = ["other", "ERROR"]
     said["message"] = "TimeoutError: QueuePool limit of size 5 overflow 10 reached, connection timed out"
-    made._frames["app_log"] = pd.concat([log, said], ignore_index=True)
+    made.frames["app_log"] = pd.concat([log, said], ignore_index=True)
     return made
 
 
@@ -179,8 +179,8 @@ def flooded(made, every_s=0.02, path=REPORT):
         ray = "ray_id" if name == "edge_log" else "edge_ray_id"
         more[ray] = [f"f{number:015x}" for number in range(count)]
         more["client_addr"] = "192.0.2.66"
-        made._frames[name] = pd.concat([frame, more], ignore_index=True).sort_values(columns[0])
-        made._frames[name] = made._frames[name].reset_index(drop=True)
+        made.frames[name] = pd.concat([frame, more], ignore_index=True).sort_values(columns[0])
+        made.frames[name] = made.frames[name].reset_index(drop=True)
     return made
 
 

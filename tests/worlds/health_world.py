@@ -24,6 +24,14 @@ ADDRESS = {HEALTH: USUAL, JOBS: USUAL, REPORT: USUAL, OTHER: "192.0.2.12:8200"}
 BYTES = {HEALTH: 60, JOBS: 40, REPORT: 9000, OTHER: 60}
 
 
+class MadeUpCase(Case):
+    """A case in memory, whose tables a test replaces in ``frames``."""
+
+    def __init__(self, path, manifest, frames):
+        super().__init__(path, manifest, frames)
+        self.frames = frames
+
+
 def answer(**changed):
     """What becomes of one request: all is well but for what is stated."""
     well = {
@@ -129,7 +137,7 @@ def case(fault, *, gauges=None, processes=(), nginx=(), edge=(), handlers=()):
         name: {"rows": len(frame)} | dict.fromkeys(("start", "end", "rejected", "truncated", "notes"))
         for name, frame in frames.items()
     }
-    return Case(Path(), {"name": "made-up", "inputs": [], "tables": tables}, frames)
+    return MadeUpCase(Path(), {"name": "made-up", "inputs": [], "tables": tables}, frames)
 
 
 def _app_log(answers):
@@ -185,7 +193,7 @@ def directives(nginx, edge):
 
 def give(made, table, rows):
     """Put rows into a table of the case."""
-    made._frames[table] = conform(table, pd.DataFrame(rows))
+    made.frames[table] = conform(table, pd.DataFrame(rows))
     made.manifest["tables"][table] = {"rows": len(rows)} | dict.fromkeys(
         ("start", "end", "rejected", "truncated", "notes")
     )
@@ -237,4 +245,4 @@ class Signals:
 def without(made, *tables):
     """The same case without some tables."""
     frames = {name: empty(name) if name in tables else made.table(name) for name in made.manifest["tables"]}
-    return Case(made.path, made.manifest, frames)
+    return MadeUpCase(made.path, made.manifest, frames)

@@ -36,7 +36,7 @@ def probed(host_s, inside_s):
         slow[vantage] if in_fault(second) else 0.0
         for vantage, second in zip(rows["vantage"], times, strict=True)
     ]
-    made._frames["probes"] = conform("probes", rows.reset_index(drop=True))
+    made.frames["probes"] = conform("probes", rows.reset_index(drop=True))
     return Signals(made)
 
 
