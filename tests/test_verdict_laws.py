@@ -2,6 +2,7 @@
 
 import gzip
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from pathlib import PurePath
 from zoneinfo import ZoneInfo
@@ -34,7 +35,7 @@ PARTS = ("verdict", "cause", "secondary_cause", "other_causes", "layer", "dead_l
 
 @pytest.fixture(scope="module")
 def usual(data, tmp_path_factory):
-    """Return a function that returns texts of a case by path, the case itself, and its verdict."""
+    """Return a function that returns texts of a case by path, the case itself, its verdict and summary."""
     known = {}
 
     def read(name):
@@ -50,10 +51,23 @@ def usual(data, tmp_path_factory):
                     text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
                     files[path.relative_to(folder).as_posix().removesuffix(".gz")] = text
             case = import_folder(folder, tmp_path_factory.mktemp("case")).case
-            known[name] = files, case, verdict_of(case)
+            verdict = verdict_of(case, "summary")
+            known[name] = files, case, verdict, {"summary": verdict.pop("summary")}
         return known[name]
 
     return read
+
+
+@pytest.fixture(scope="module")
+def made_up():
+    """Return a function that returns a made-up case by its name, and its verdict."""
+
+    @cache
+    def made(name):
+        case = MADE_UP[name]()
+        return case, verdict_of(case)
+
+    return made
 
 
 @pytest.fixture
@@ -89,7 +103,7 @@ def moved(verdict, by):
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
 def test_other_names_change_no_verdict(name, usual, judged):
-    files, _, verdict = usual(name)
+    files, _, verdict, _ = usual(name)
     rename = renaming(files)
     assert judged({rename(path): rename(text) for path, text in files.items()}) == verdict
 
@@ -97,7 +111,7 @@ def test_other_names_change_no_verdict(name, usual, judged):
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
 def test_later_clock_moves_the_incident_alone(name, usual, judged):
-    files, _, verdict = usual(name)
+    files, _, verdict, _ = usual(name)
     later = {path: at_other_times(text, lambda at: at + LATER) for path, text in files.items()}
     assert judged(later) == moved(verdict, LATER)
 
@@ -105,7 +119,7 @@ def test_later_clock_moves_the_incident_alone(name, usual, judged):
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
 def test_clocks_going_back_change_no_verdict(name, usual, judged):
-    files, case, verdict = usual(name)
+    files, case, verdict, _ = usual(name)
     start, end = verdict["start"] or case.window.start, verdict["end"] or case.window.end
     step = timedelta(seconds=1) if name.startswith("health") else timedelta(minutes=5)  # as logs and metrics
     by = (CLOCKS_GO_BACK - start - (end - start) / 2) // step * step
@@ -115,23 +129,23 @@ def test_clocks_going_back_change_no_verdict(name, usual, judged):
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", [*RAW, *MADE_UP])
-def test_slower_system_gets_the_same_verdict(name, usual):
-    case = MADE_UP[name]() if name in MADE_UP else usual(name)[1]
+def test_slower_system_gets_the_same_verdict(name, usual, made_up):
+    case, verdict = made_up(name) if name in MADE_UP else usual(name)[1:3]
     no_times = dict.fromkeys(("start", "end"))
-    assert verdict_of(slower(case)) | no_times == verdict_of(case) | no_times
+    assert verdict_of(slower(case)) | no_times == verdict | no_times
 
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", BUNDLED)
 def test_another_healthy_service_changes_no_verdict(name, usual, judged):
-    files, _, verdict = usual(name)
+    files, _, verdict, _ = usual(name)
     assert judged(with_another_service(files)) == verdict
 
 
 @pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("made", MADE_UP.values())
-def test_names_clock_and_neighbour_change_no_made_up_verdict(made):
-    case, verdict = made(), verdict_of(made())
+@pytest.mark.parametrize("name", MADE_UP)
+def test_names_clock_and_neighbour_change_no_made_up_verdict(name, made_up):
+    case, verdict = made_up(name)
     later = altered(case, lambda text: at_other_times(text, lambda at: at + LATER), lambda at: at + LATER)
     found = [verdict_of(altered(case, renaming(()))), verdict_of(with_third_service(case)), verdict_of(later)]
     assert found == [verdict, verdict, moved(verdict, LATER)]
@@ -141,32 +155,31 @@ def test_names_clock_and_neighbour_change_no_made_up_verdict(made):
 @pytest.mark.parametrize("name", RAW)
 @pytest.mark.parametrize("copy", ["again/{}.gz", "{} (1){}"])
 def test_second_copy_of_each_file_changes_nothing(name, copy, usual, judged):
-    files, case, _ = usual(name)
+    files, _, verdict, summary = usual(name)
     paths = {path: PurePath(path) for path in files}
     parts = {
         path: (path,) if ".gz" in copy else (at.with_suffix(""), at.suffix) for path, at in paths.items()
     }
-    assert judged(
-        files | {copy.format(*parts[path]): text for path, text in files.items()}, "summary"
-    ) == verdict_of(case, "summary")
+    copies = {copy.format(*parts[path]): text for path, text in files.items()}
+    assert judged(files | copies, "summary") == verdict | summary
 
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", ["health-threadpool", "health-healthy", "backlog-dlq"])
 def test_order_within_a_second_changes_nothing(name, usual, judged):
-    files, case, _ = usual(name)
+    files, _, verdict, summary = usual(name)
     logs = {
         path: shuffled(path, text)
         for path, text in files.items()
         if path.endswith((".log", ".csv", "l")) or (path.startswith("logs/") and '"results"' in text)
     }
-    assert judged(files | logs, "summary") == verdict_of(case, "summary")
+    assert judged(files | logs, "summary") == verdict | summary
 
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
 def test_order_of_files_changes_nothing(name, usual, judged):
-    files, _, verdict = usual(name)
+    files, _, verdict, _ = usual(name)
     parts = sorted({path.split("/")[0] for path in files}, reverse=True)
     order = sorted(files, reverse=True)
     assert judged({f"{parts.index(path.split('/')[0]):03d}/{path}": files[path] for path in order}) == verdict

@@ -4,6 +4,7 @@ import json
 import random
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from pathlib import PurePath
 
@@ -31,8 +32,9 @@ DURATION = re.compile(r"(?<![\w.:/-])\d+(?:\.\d+)?(?= ?(?:ms|s|seconds)\b)")
 def at_other_times(text, clock, zone=None):
     """Return a text with its times converted by ``clock``; those with an offset are shown in ``zone``."""
 
-    def stamp(found):
-        year, mark, month, day, gap, hour, colon, minute, second, point, digits, offset = found.groups()
+    @cache  # metrics give every series at the same times
+    def stamp(*parts):
+        year, mark, month, day, gap, hour, colon, minute, second, point, digits, offset = parts
         read = f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}.{digits or '0':0<6}{offset or 'Z'}"
         at = clock(datetime.fromisoformat(read))
         if zone and offset not in (None, "Z"):
@@ -48,7 +50,7 @@ def at_other_times(text, clock, zone=None):
         at = clock(datetime.fromtimestamp(0, UTC) + timedelta(seconds=float(found[0]) / unit))
         return f"{at.timestamp() * unit:.{len(digits)}f}"
 
-    return EPOCH.sub(epoch, TIME.sub(stamp, text))
+    return EPOCH.sub(epoch, TIME.sub(lambda found: stamp(*found.groups()), text))
 
 
 def altered(case, text, clock=lambda at: at, pace=1.0):
@@ -62,7 +64,7 @@ def altered(case, text, clock=lambda at: at, pace=1.0):
             elif column.endswith(("_s", "_ms")):
                 changed = values * pace
             elif pd.api.types.is_string_dtype(values.dtype) and column != "file":
-                changed = values.map(text, na_action="ignore")
+                changed = values.map({value: text(value) for value in values.dropna().unique()})
             else:
                 continue
             frame[column] = changed.astype(values.dtype)
