@@ -16,7 +16,7 @@ from watchme_analysis.services.explain import explain
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 SAMPLES = {known.id: known for known in known_messages()}
-FILES = {"nginx": "error.log", "process": "app.log", "dependency": "app.log"}
+FILES = {"nginx": "error.log"}
 SHOWN = [
     "nginx-worker-connections",
     "nginx-connect-timeout",
@@ -26,6 +26,9 @@ SHOWN = [
     "sqlalchemy-queue-pool",
     "kernel-oom",
     "postgres-too-many",
+    "lambda-timeout",
+    "lambda-import-module",
+    "lambda-out-of-memory",
 ]
 
 
@@ -40,8 +43,8 @@ def diagnosed(tmp_path, lines, name):
 @pytest.mark.parametrize("message_id", SHOWN)
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_line_names_its_causes_and_excludes_its_layers(tmp_path, message_id, count):
-    known = SAMPLES[message_id]
-    case, found = diagnosed(tmp_path, [known.sample] * count, FILES[known.speaker])
+    known = weighed_messages("health")[message_id]
+    case, found = diagnosed(tmp_path, [known.sample] * count, FILES.get(known.speaker, "app.log"))
     assert found["verdict"] == "inconclusive"
     assert found["cause"] is None
     first = found["ranking"][0]
@@ -51,6 +54,18 @@ def test_a_line_names_its_causes_and_excludes_its_layers(tmp_path, message_id, c
     (evidence,) = [item for item in first["evidence"] if item["sql"] and item["weight"] > 1]
     # Equal lines of a traceback are one record.
     assert evidence["rows"] == len(case.sql(evidence["sql"])) >= 1
+
+
+def test_function_accuses_no_endpoint_that_a_host_serves(tmp_path):
+    """The function is a caller or neighbour of a service that Nginx reaches at an address."""
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / "error.log").write_text(SAMPLES["nginx-refused"].sample + "\n")
+    (folder / "worker.log").write_text(SAMPLES["lambda-timeout"].sample + "\n")
+    found = diagnose("health", import_folder(folder, tmp_path / "case").case)
+    shown = {item.signal for ranked in found.ranking for item in ranked.finding.evidence}
+    assert "nginx-refused" in shown
+    assert "lambda-timeout" not in shown
 
 
 def test_failed_requests_in_a_log_of_the_application_speak(tmp_path):
@@ -107,10 +122,11 @@ def test_causes_of_a_line_rank_as_its_entry_names_them(message_id):
     """The entry states what is likely once the line is there, so that no prior changes the order."""
     found = weigh(health_causes(), [Observation(message_id, "", "app_log", 1)], SIGNALS)
     chance = {entry.finding.cause: entry.probability for entry in found.ranking}
-    named = [chance[cause] for cause in SAMPLES[message_id].causes]
+    causes = weighed_messages("health")[message_id].causes
+    named = [chance[cause] for cause in causes]
     # Two causes of one layer share their pairs, which moves either by a little.
     assert named == pytest.approx(sorted(named, reverse=True), rel=0.05)
-    assert named[-1] > max(chance[cause] for cause in chance.keys() - {*SAMPLES[message_id].causes})
+    assert named[-1] > max(chance[cause] for cause in chance.keys() - {*causes})
 
 
 @pytest.mark.parametrize(

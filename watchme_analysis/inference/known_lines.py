@@ -63,7 +63,8 @@ def weighed_messages(question: str) -> dict[str, KnownMessage]:
     """Return the known messages of a question that name a fault, by id."""
     own = {cause.cause for cause in causes(question)}
     layers = {*LAYERS[question]}
-    faults = [known for known in known_messages() if known.causes and not known.ordinary]
+    stated = [known.of_question(question) for known in known_messages()]
+    faults = [known for known in stated if known.causes and not known.ordinary]
     if question == "backlog":
         faults = [
             replace(known, causes=_OF_CONSUMERS[known.causes], excluded=("message",))

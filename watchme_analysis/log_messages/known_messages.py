@@ -14,6 +14,8 @@ Each entry in ``log_messages/known/*.toml`` is one message of one program::
     sample = '...'                        # a line that shows the message
     source = "https://..."                # where the vendor states or writes it
     ordinary = true                       # optional: healthy systems write it as well
+    health = { causes = [...], excluded = [...] }  # optional: the same in front of an endpoint, for a message
+                                          # whose own causes are those of a queue
 
 A text is the message as the program writes it. ``{}`` stands for anything, ``{name}`` for a value that the
 meaning and the commands can use. Commands can also use ``{site}`` and ``{site_port}``: the host that a pasted
@@ -26,7 +28,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -106,6 +108,11 @@ class KnownMessage:
     sample: str
     source: str
     ordinary: bool
+    health: Mapping[str, tuple[str, ...]]
+
+    def of_question(self, question: str) -> KnownMessage:
+        """Return the message with its causes and excluded layers for a question."""
+        return replace(self, **self.health) if question == "health" else self  # type: ignore[arg-type]
 
     def commands_with(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """Return the first commands whose values are all known; no placeholder reaches a reader."""
@@ -174,6 +181,7 @@ def _parsed(entry: dict[str, Any]) -> KnownMessage:
         sample=entry["sample"],
         source=entry["source"],
         ordinary=entry.get("ordinary", False),
+        health={name: tuple(names) for name, names in entry.get("health", {}).items()},
     )
 
 

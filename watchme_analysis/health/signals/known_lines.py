@@ -41,7 +41,7 @@ def known_lines(context: HealthContext) -> list[Observation]:
     found: dict[str, list[Written]] = {}
     for table, frame, texts in _texts(context):
         for name, shown in written("health", table, frame, texts):
-            if not _is_over(context, shown.rows):
+            if not _is_over(context, shown.rows) and not _is_of_function(context, name):
                 found.setdefault(name, []).append(shown)
     elsewhere = () if platform_of(context) == "docker" else ("docker",)
     return [_observation(name, shown, elsewhere) for name, shown in found.items()]
@@ -71,6 +71,13 @@ def _is_over(context: HealthContext, rows: pd.DataFrame) -> bool:
             routes |= set(context.outer.loc[failed, "route"])
         later = later[later["route"].isin(routes)]
     return int((~later["bad"]).sum()) >= MANY
+
+
+def _is_of_function(context: HealthContext, name: str) -> bool:
+    """Return True for a line of a Lambda function, where the endpoint is served by a host with an address."""
+    if weighed_messages("health")[name].speaker not in ("function", "concurrency"):
+        return False
+    return any(context.table(log)["upstream_addr"].notna().any() for log in ("access_log", "error_log"))
 
 
 def _texts(context: HealthContext) -> Iterator[tuple[str, pd.DataFrame, pd.Series]]:
