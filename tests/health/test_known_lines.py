@@ -1,5 +1,6 @@
 """A few lines of a log narrow the answer before any incident is shown, and accuse nobody who is well."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -66,6 +67,31 @@ def test_function_accuses_no_endpoint_that_a_host_serves(tmp_path):
     shown = {item.signal for ranked in found.ranking for item in ranked.finding.evidence}
     assert "nginx-refused" in shown
     assert "lambda-timeout" not in shown
+
+
+def test_function_is_handled_by_the_commands_of_lambda(tmp_path):
+    _, found = diagnosed(tmp_path, [SAMPLES["lambda-timeout"].sample], "worker.log")
+    assert "aws logs tail /aws/lambda/" in str(found["now"])
+    shown = str([found["now"], found["missing_evidence"]])
+    assert not re.search("docker|kubectl|/var/log", shown)
+
+
+@pytest.mark.parametrize(("seconds", "first"), [(10, "docker_network"), (60, "dependency_slow")])
+def test_load_balancer_gives_a_connection_up_after_ten_seconds(tmp_path, seconds, first):
+    """Its idle timeout is longer, and ends the wait for a response of a target that was connected."""
+    group = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/73e2d6bc24d8a067"
+    line = (
+        "https 2026-03-04T05:0{minute}:{second:02d}.004Z app/web/0123456789abcdef 192.0.2.7:281 192.0.2.4:80"
+        ' -1 -1 -1 504 - 34 366 "GET https://example.com:443/report HTTP/1.1" "curl/8" - - ' + group
+        + ' "Root=1-58337281" "-" "-" 0 2026-03-04T05:00:01.000Z "forward" "-" "-" "192.0.2.40:8000" "-"'
+    )  # fmt: skip
+    minute, second = divmod(1 + seconds, 60)
+    _, found = diagnosed(tmp_path, [line.format(minute=minute, second=second)], "alb.log")
+    chance = {each["cause"]: each["probability"] for each in found["ranking"]}
+    assert first in [cause for cause in chance if chance[cause] > 0.9 * max(chance.values())]
+    wanted = str(found["missing_evidence"])
+    assert f"aws elbv2 describe-target-health --target-group-arn {group}" in wanted
+    assert "/var/log/nginx" not in wanted
 
 
 def test_failed_requests_in_a_log_of_the_application_speak(tmp_path):

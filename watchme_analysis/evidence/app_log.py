@@ -92,7 +92,7 @@ _TEXT_BYTES = 4096
 _NAMES = ("app.log*", "app[-_]*.log*", "uvicorn.log*", "uvicorn[-_]*.log*")
 # Words by which programs and people name a log after what it holds, and not after the service that wrote it.
 _NO_SERVICE = re.compile(
-    r"(?:^|[-_.])(?:access|audit|console|debug|describe|development|err|errors?|events|journal|kern|logs?"
+    r"(?:^|[-_.])(?:access|audit|cloudwatch|console|debug|describe|development|err|errors?|events|journal|kern|lambda|logs?"
     r"|messages|out|output|paste|production|staging|stderr|stdout|syslog|test|trace)(?:$|[-_.])",
     re.IGNORECASE,
 )

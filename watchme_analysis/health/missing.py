@@ -14,7 +14,13 @@ from ipaddress import ip_address
 from watchme_analysis.health.affected_service import container_of, named_service
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.detectors import SIGNALS, health_causes
-from watchme_analysis.health.running_platform import command_table, commands, platform_of, running_object
+from watchme_analysis.health.running_platform import (
+    balanced,
+    command_table,
+    commands,
+    platform_of,
+    running_object,
+)
 from watchme_analysis.health.signals.source import unknown_calls
 from watchme_analysis.inference.findings import Missing
 from watchme_analysis.inference.weighing import separation
@@ -24,6 +30,9 @@ from watchme_analysis.text.shell_quoting import shell_word
 
 # Names of unknown calls that are listed.
 UNKNOWN_CALLS = 5
+# What no function, and no service behind a load balancer of AWS alone, has.
+_OF_HOST = {"inside-probes", "host-probes", "metrics", "source", "start-command", "containers"}
+_OF_NGINX = {"access-log", "access-log-times", "nginx-errors", "nginx-configuration"}
 # Longest window that one call of Cloudflare's logs/received covers.
 _MOST_EDGE_LOG = timedelta(hours=1)
 
@@ -35,7 +44,8 @@ def missing_evidence(context: HealthContext, probability: Mapping[str, float]) -
         fills = command_table()["collect"][name]["fills"]
         what, why = (message(f"missing-{name}-{part}") for part in ("what", "why"))
         value = separation(fills, health_causes(), SIGNALS.values(), probability)
-        said.append(Missing(what, why, how_to_collect(name, at, **_hour_of_incident(context)), value))
+        values = _hour_of_incident(context) | {"target_group": _target_group(context)}
+        said.append(Missing(what, why, how_to_collect(name, at, **values), value))
     if calls := unknown_calls(context):
         why = message("missing-stacks-why", calls=Names(tuple(calls), UNKNOWN_CALLS))
         said.append(Missing(message("missing-stacks-what"), why, how_to_collect("stacks", at), 0.0))
@@ -136,12 +146,24 @@ def _absent(context: HealthContext, platform: str) -> list[str]:
         "nginx-configuration": "nginx" not in layers,
         "edge-configuration": "edge" not in layers and not context.has("edge_settings"),
         "metrics": not {"threads", "cpu_pct"} <= metrics,
-        "application-log": not context.has("app_log"),
+        "application-log": not context.has("app_log") and platform != "lambda",
         "source": not context.has("app_handlers"),
         "start-command": not context.has("app_processes"),
         "containers": not context.compose_services and not context.has("container_settings"),
     }
-    return [name for name, is_absent in absent.items() if is_absent]
+    unfit = _OF_NGINX | _OF_HOST if platform == "lambda" else set()
+    if len(access) and balanced(context).all() and absent["nginx-errors"]:
+        unfit |= _OF_NGINX
+        absent["targets"] = not context.has("container_events")
+    return [name for name, is_absent in absent.items() if is_absent and name not in unfit]
+
+
+def _target_group(context: HealthContext) -> str:
+    """Return the target group of most failed requests, else of most, as a word of a shell."""
+    rows = context.table("access_log")[balanced(context)]
+    failed = rows[rows["status"] >= 500]
+    named = (failed if len(failed) else rows)["extra"].str.extract(r'"target_group_arn": "([^"]+)"')[0].mode()
+    return shell_word(str(named.iloc[0]), "TARGET_GROUP_ARN") if len(named) else "TARGET_GROUP_ARN"
 
 
 @dataclass(frozen=True)
@@ -151,8 +173,8 @@ class Addresses:
     ``public_host`` is the name that callers use, ``origin_ip`` where the edge reaches the origin,
     ``upstream`` where Nginx reaches the process, ``port`` the one inside the container. ``outside``, ``host``
     and ``inside`` are URLs through the edge, as Nginx asks, and in the container's own network. ``service``
-    and ``container`` are words of a shell; ``platform`` (``docker``, ``kubernetes``, ``ecs`` or ``systemd``)
-    runs them.
+    and ``container`` are words of a shell; ``platform`` (``docker``, ``kubernetes``, ``ecs``, ``systemd`` or
+    ``lambda``) runs them.
     """
 
     public_host: str

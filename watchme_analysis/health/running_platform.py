@@ -7,15 +7,24 @@ import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.affected_service import own_containers
 from watchme_analysis.health.context import HealthContext, once_per_context
+from watchme_analysis.inference.known_lines import written
 from watchme_analysis.text.message import Choice, Message, message
 from watchme_analysis.text.render import filled
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Settings of a service that remedies name; the message `platform-SETTING` says where each platform has it.
 SETTINGS = ("memory_setting", "cpu_setting", "files_setting", "restart_setting", "probe_setting")
+
+# Beginning of the ids of known messages that Lambda writes about a function.
+OF_FUNCTION = "lambda-"
+# How an Application Load Balancer names itself in its access log (load-balancer-access-logs.html, `elb`).
+OF_BALANCER = '"elb": "app/'
 
 
 @cache
@@ -34,7 +43,7 @@ def platform_of(context: HealthContext) -> str:
 def known_platform(context: HealthContext) -> str | None:
     """Return what the data show to run the affected service, None if nothing does.
 
-    It is ``kubernetes``, ``ecs``, ``systemd`` or ``docker``.
+    It is ``kubernetes``, ``ecs``, ``systemd``, ``docker`` or ``lambda``.
     """
     for table in ("container_events", "container_settings"):
         told = own_containers(context, table)["platform"].replace("alb", "ecs")
@@ -43,7 +52,27 @@ def known_platform(context: HealthContext) -> str | None:
     if context.compose_services:
         return "docker"
     processes = context.table("app_processes")["file"]
-    return "systemd" if len(processes) and processes.str.endswith(".service").all() else None
+    if len(processes) and processes.str.endswith(".service").all():
+        return "systemd"
+    if has_addresses(context):
+        return None
+    for table in ("app_log", "log_events"):
+        log = context.table(table)
+        texts = log["message"].astype("string").fillna("")
+        if any(name.startswith(OF_FUNCTION) for name, _ in written("health", table, log, texts)):
+            return "lambda"
+    return None
+
+
+def has_addresses(context: HealthContext) -> bool:
+    """Return True where a proxy names the address of an upstream, which no Lambda function has."""
+    return any(context.table(log)["upstream_addr"].notna().any() for log in ("access_log", "error_log"))
+
+
+@once_per_context
+def balanced(context: HealthContext) -> pd.Series:
+    """Return which requests of the access log an Application Load Balancer logged."""
+    return context.table("access_log")["extra"].str.contains(OF_BALANCER, regex=False).fillna(False)
 
 
 @once_per_context

@@ -43,7 +43,7 @@ _ABOUT = {
 }
 
 # Tables that count when a question is asked by name: they may be about the other one.
-_MAY_BE_ABOUT = {"health": (), "backlog": ("app_log",)}
+_MAY_BE_ABOUT = {"health": ("log_events",), "backlog": ("app_log",)}
 
 # What a diagnosis of each question is about.
 _SUBJECT_NAMES = {"health": "endpoint", "backlog": "queue"}

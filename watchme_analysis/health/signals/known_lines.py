@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import service_name
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.rows import lines
-from watchme_analysis.health.running_platform import platform_of
+from watchme_analysis.health.rows import Rows, lines, quoted
+from watchme_analysis.health.running_platform import (
+    OF_FUNCTION,
+    balanced,
+    has_addresses,
+    known_platform,
+    platform_of,
+)
 from watchme_analysis.health.signals.nginx import LOG_RESOLUTION_S
 from watchme_analysis.health.thresholds import MANY
 from watchme_analysis.inference.known_lines import (
@@ -30,12 +36,16 @@ if TYPE_CHECKING:
 # Nginx writes times in whole seconds.
 LOG_RESOLUTION = timedelta(seconds=LOG_RESOLUTION_S)
 
+# Seconds after which an Application Load Balancer gives a connection up; no setting changes it. Its idle
+# timeout, which ends the wait for a response, is 60 s unless configured (load-balancer-troubleshooting.html).
+CONNECT_S = 10
+
 # Kinds of lines of Nginx's error log that are weighed as the fates of their requests. A full listen queue is
 # weighed there as a connection that timed out, which says less.
 _FATES = FATE_OF_LINE.keys() - {"upstream_queue_full"}
 
 
-@detects(*weighed_messages("health"), group=GROUP, needs=("error_log", "app_log", "access_log"))
+@detects(*weighed_messages("health"), group=GROUP, needs=("error_log", "app_log", "access_log", "log_events"))
 def known_lines(context: HealthContext) -> list[Observation]:
     """Return an observation of each known message that names a fault."""
     found: dict[str, list[Written]] = {}
@@ -75,9 +85,7 @@ def _is_over(context: HealthContext, rows: pd.DataFrame) -> bool:
 
 def _is_of_function(context: HealthContext, name: str) -> bool:
     """Return True for a line of a Lambda function, where the endpoint is served by a host with an address."""
-    if weighed_messages("health")[name].speaker not in ("function", "concurrency"):
-        return False
-    return any(context.table(log)["upstream_addr"].notna().any() for log in ("access_log", "error_log"))
+    return name.startswith(OF_FUNCTION) and has_addresses(context)
 
 
 def _texts(context: HealthContext) -> Iterator[tuple[str, pd.DataFrame, pd.Series]]:
@@ -105,9 +113,29 @@ def _texts(context: HealthContext) -> Iterator[tuple[str, pd.DataFrame, pd.Serie
         yield "error_log", errors, errors["message"].astype("string").fillna("") + _limited(errors) + upstream
     if len(application):
         yield "app_log", application, application["message"].astype("string").fillna("")
+    events = context.table("log_events")
+    if len(events) and known_platform(context) == "lambda":
+        yield "log_events", events, events["message"].astype("string").fillna("")
     requests = context.table("access_log")
-    if len(requests) and context.incident is None:
-        yield "access_log", requests, 'HTTP/1.1" ' + requests["status"].astype("string").fillna("-") + " "
+    of_balancer = requests[balanced(context) & requests["upstream_status"].isna()]
+    if context.incident is None:
+        others = requests.drop(of_balancer.index)
+        if len(others):
+            yield "access_log", others, 'HTTP/1.1" ' + others["status"].astype("string").fillna("-") + " "
+    else:
+        of_balancer = context.of_incident(of_balancer)
+    if len(of_balancer):
+        yield "access_log", of_balancer, _of_balancer(of_balancer)
+
+
+def _of_balancer(requests: pd.DataFrame) -> pd.Series:
+    """Return how a load balancer logs unanswered requests, with its metric for those not connected."""
+    target = requests["upstream_addr"].astype("string").fillna("-")
+    logged = target + " -1 -1 -1 " + requests["status"].astype("string").fillna("-") + " - "
+    in_vain = requests["status"].eq(504) & requests["request_time_s"].between(
+        CONNECT_S, CONNECT_S + 1, "left"
+    )
+    return logged.mask(in_vain.fillna(False), "TargetConnectionErrorCount: " + logged)
 
 
 def _limited(errors: pd.DataFrame) -> pd.Series:
@@ -120,6 +148,10 @@ def _observation(name: str, shown: list[Written], elsewhere: tuple[str, ...]) ->
     import pandas as pd
 
     table = shown[0].table
-    rows = lines(table, pd.concat([each.rows for each in shown if each.table == table]))
+    of_table = pd.concat([each.rows for each in shown if each.table == table])
+    # Events of a log group have no lines of a file.
+    texts = ", ".join(quoted(text) for text in of_table["message"].unique()) if "line" not in of_table else ""
+    query = f"select * from {table} where message in ({texts})"
+    rows = Rows(table, len(of_table), query) if texts else lines(table, of_table)
     said = statement("health", name, shown[0], rows.rows)
     return Observation(name, said, *rows, facts=commands_of("health", name, shown[0], elsewhere))

@@ -173,6 +173,7 @@ platform-memory-setting =
     { $platform ->
         [kubernetes] `resources.limits.memory` of its container
         [ecs] `memory` in the task definition
+        [lambda] `MemorySize` of the function
         [systemd] `MemoryMax=` in its unit
        *[docker] `mem_limit` in the compose file
     }
@@ -180,6 +181,7 @@ platform-cpu-setting =
     { $platform ->
         [kubernetes] `resources.limits.cpu` of its container
         [ecs] `cpu` in the task definition
+        [lambda] `MemorySize` of the function, to which its CPU is proportional
         [systemd] `CPUQuota=` in its unit
        *[docker] `cpus` in the compose file
     }
@@ -187,6 +189,7 @@ platform-files-setting =
     { $platform ->
         [kubernetes] the node's container runtime, `LimitNOFILE=` in its unit
         [ecs] `ulimits` in the task definition
+        [lambda] `MemorySize` or fewer open files at once, since Lambda allows 1,024
         [systemd] `LimitNOFILE=` in its unit
        *[docker] `ulimits` in the compose file
     }
@@ -194,6 +197,7 @@ platform-restart-setting =
     { $platform ->
         [kubernetes] `restartPolicy: Always`, which every Deployment has,
         [ecs] A `desiredCount` of the service above 0
+        [lambda] An alias of the function with a version that starts
         [systemd] `Restart=always` in its unit
        *[docker] `restart: unless-stopped` in the compose file
     }
@@ -201,6 +205,7 @@ platform-probe-setting =
     { $platform ->
         [kubernetes] `timeoutSeconds` of the probe
         [ecs] `HealthCheckTimeoutSeconds` of the target group, `timeout` of `healthCheck` in the task definition
+        [lambda] `Timeout` of the function
         [systemd] `WatchdogSec=` in its unit
        *[docker] `timeout` of `healthcheck` in the compose file
     }

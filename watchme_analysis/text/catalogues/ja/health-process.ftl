@@ -141,6 +141,7 @@ platform-memory-setting =
     { $platform ->
         [kubernetes] コンテナの `resources.limits.memory`
         [ecs] タスク定義の `memory`
+        [lambda] 関数の `MemorySize`
         [systemd] ユニットの `MemoryMax=`
        *[docker] Compose ファイルの `mem_limit`
     }
@@ -148,6 +149,7 @@ platform-cpu-setting =
     { $platform ->
         [kubernetes] コンテナの `resources.limits.cpu`
         [ecs] タスク定義の `cpu`
+        [lambda] CPU に比例する関数の `MemorySize`
         [systemd] ユニットの `CPUQuota=`
        *[docker] Compose ファイルの `cpus`
     }
@@ -155,6 +157,7 @@ platform-files-setting =
     { $platform ->
         [kubernetes] ノードのコンテナランタイムのユニットの `LimitNOFILE=`
         [ecs] タスク定義の `ulimits`
+        [lambda] 開くファイル数の削減 (Lambda の上限は 1,024)
         [systemd] ユニットの `LimitNOFILE=`
        *[docker] Compose ファイルの `ulimits`
     }
@@ -162,6 +165,7 @@ platform-restart-setting =
     { $platform ->
         [kubernetes] Deployment に必ず設定される `restartPolicy: Always`
         [ecs] サービスの `desiredCount` (1 以上)
+        [lambda] 起動できるバージョンを指す関数のエイリアス
         [systemd] ユニットの `Restart=always`
        *[docker] Compose ファイルの `restart: unless-stopped`
     }
@@ -169,6 +173,7 @@ platform-probe-setting =
     { $platform ->
         [kubernetes] プローブの `timeoutSeconds`
         [ecs] ターゲットグループの `HealthCheckTimeoutSeconds`、またはタスク定義の `healthCheck` の `timeout`
+        [lambda] 関数の `Timeout`
         [systemd] ユニットの `WatchdogSec=`
        *[docker] Compose ファイルの `healthcheck` の `timeout`
     }
