@@ -99,35 +99,58 @@ def misfit_notes(formats: Sequence[LogFormat], lines: Sequence[bytes], zone: tzi
     stated = formats[0]
     reader = ReferenceParser(formats, zone)
     reader.prepare(lines)
-    written = [line for line in map(reader.strip_prefix, lines) if line.strip(b" \t\0")]
-    is_json = stated.text.lstrip().startswith("{")
-    if not written or any(stated.fits(line) or (is_json and line.startswith(b"{")) for line in written):
+    written = [line for line in lines if line.strip(b" \t\0")]
+    if not written or any(stated.fits(reader.strip_prefix(line)) for line in written):
         return []
-    line = written[0]
-    found = _beginnings(stated).match(line[:LONG_LINE])
-    known = (found.lastindex or 0) if found is not None else 0
-    rest = line[found.end() :] if found is not None else line
+    line = reader.strip_prefix(written[0])
     try:
-        _, log_format = reader.row_and_format(line)
+        _, log_format = reader.row_and_format(written[0])
+        if reader.used["JSON"] and stated.text.lstrip().startswith("{"):
+            # Keys may be in any order.
+            return []
         if log_format is not None and log_format.known is stated:
             # The line goes on behind it, which the note on its format says.
             return []
         known_as = next(iter(reader.used)) if log_format is None else log_format.label
         proposal = "known"
     except ValueError:
-        suggestion = suggested_format(decoded(line)) if len(line) <= LONG_LINE else None
+        line, suggestion = _suggestion(written[0], line)
         known_as, proposal = (
             ("", "none") if suggestion is None else (f"--format {shlex.quote(suggestion)}", "text")
         )
+    known, at = _misfit(stated, line)
     return [
         note(
             "note-format-misfit",
-            text=Quotation(decoded(rest[:_QUOTED_TEXT])),
-            variable=Resource(f"${stated.names[min(known, len(stated.names) - 1)]}"),
+            text=Quotation(decoded(line[at : at + _QUOTED_TEXT])),
+            variable=Resource(f"${stated.names[known]}"),
             proposal=Choice(proposal),
             format=Resource(known_as),
         )
     ]
+
+
+def _suggestion(whole: bytes, without_prefix: bytes) -> tuple[bytes, str | None]:
+    """Return a line with or without what may be a prefix, and the format that it would take."""
+    if len(whole) > LONG_LINE:
+        return without_prefix, None
+    found = [(line, suggested_format(decoded(line))) for line in (without_prefix, whole)]
+    # The time of a line may look like the prefix of a container runtime.
+    timed = [one for one in found if one[1] and any(f"${name}" in one[1] for name in TIMES)]
+    return next((one for one in (*timed, *found) if one[1]), found[0])
+
+
+def _misfit(stated: LogFormat, line: bytes) -> tuple[int, int]:
+    """Return the index of the variable at which a line departs from a format, and the place in the line."""
+    found = _beginnings(stated).match(line[:LONG_LINE])
+    if found is None or not found.lastindex:
+        return 0, 0
+    known, last = found.lastindex, len(stated.names) - 1
+    if known <= last:
+        return known, found.end()
+    # The last value goes on, unless the line does.
+    is_within = not line[found.end() :].startswith((b" ", b"\t"))
+    return last, found.start(known) if is_within else found.end()
 
 
 # Python's regular expressions are nested at most as deep as its own calls.

@@ -51,7 +51,7 @@ def keys_of(log_format: LogFormat) -> dict[str, str]:
     if not isinstance(template, dict):
         return {}
     found = {}
-    for key, value in _flat(template).items():
+    for key, value in flattened(template).items():
         variable = _WHOLE_VALUE.fullmatch(str(value))
         if variable:
             found[key] = variable[1]
@@ -72,7 +72,7 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
         return None
     if not isinstance(record, dict):
         return None
-    flat = _flat(record)
+    flat = flattened(record)
     known = None if keys else json_format_of(flat)
     if known is not None:
         return {name: _text(value) for name, value in json_values(known, flat).items()}
@@ -87,12 +87,12 @@ def values_of(line: bytes, keys: dict[str, str]) -> dict[str, str | None] | None
 
 def keys_in(line: bytes) -> list[str]:
     """Return the dotted paths of the keys of a line, an object."""
-    return [*_flat(json_value(line))]
+    return [*flattened(json_value(line))]
 
 
 def is_of_program(line: bytes) -> bool:
     """Return whether a line, an object, was written by a program of `known_formats`."""
-    return json_format_of(_flat(json_value(line))) is not None
+    return json_format_of(flattened(json_value(line))) is not None
 
 
 def time_keys(line: bytes) -> list[str] | None:
@@ -104,7 +104,7 @@ def time_keys(line: bytes) -> list[str] | None:
         record = json_value(line[line.find(b"{") :])
     except ValueError:
         return None
-    known = json_format_of(_flat(record)) if isinstance(record, dict) else None
+    known = json_format_of(flattened(record)) if isinstance(record, dict) else None
     return None if known is None else keys_of_duration(known)
 
 
@@ -118,11 +118,12 @@ def is_request(values: dict[str, str | None]) -> bool:
     return "status" in values and any(name in values for name in ("request", "request_uri"))
 
 
-def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of an object and of the objects in it, by dotted path."""
     found: dict[str, Any] = {}
     for key, value in record.items():
         if isinstance(value, dict) and value:
-            found.update(_flat(value, f"{prefix}{key}."))
+            found.update(flattened(value, f"{prefix}{key}."))
         else:
             found[prefix + key] = value
     return found

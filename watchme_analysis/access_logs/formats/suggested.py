@@ -6,28 +6,43 @@ such as ``rt=`` names its variable. The user checks the names, so a wrong guess 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
-from watchme_analysis.access_logs.formats.json_log import is_request
+from watchme_analysis.access_logs.formats.json_log import flattened, is_request
 from watchme_analysis.access_logs.formats.log_format import compile_format
 from watchme_analysis.access_logs.formats.log_variables import PATTERNS
-from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL
+from watchme_analysis.access_logs.formats.variable_names import VARIABLE_OF_LABEL, plain_label
 from watchme_analysis.errors import FormatError
+from watchme_analysis.files.json_values import json_value
 
+# Values of several tries of an upstream, in any order of the separators.
+_ADDRESS_OF_TRY = r"[\w.-]+:\d{1,5}"
+_SECONDS_OF_TRY = r"\d{1,6}\.\d{3}"
+_STATUS_OF_TRY = r"[1-5]\d\d"
+_TRIES = "|".join(f"{one}(?:(?:, | : ){one})+" for one in (_ADDRESS_OF_TRY, _SECONDS_OF_TRY, _STATUS_OF_TRY))
+_SECONDS_OF_TRIES = rf"{_SECONDS_OF_TRY}(?:, {_SECONDS_OF_TRY})*"
+# Times with a fraction, or without a zone.
+_TIME_TEXT = (
+    r"\d{1,2}/[A-Z][a-z]{2}/\d{4}[: ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: [+-]\d{4})?"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+)
 # A label, and a value in quotation marks, in brackets or without either.
 _VALUE = re.compile(
     r'(?P<label>[A-Za-z][\w.-]{0,40}[=:](?=["\[\w.-]))?'
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|\[(?P<bracketed>[^\]]*)\]|(?P<bare>'
-    + PATTERNS["time_local"].decode()
+    + "|".join((PATTERNS["time_local"].decode(), _TIME_TEXT, _TRIES))
     + r'|[^\s"\[\]|,;]+))'
 )
-_SECONDS_OF_TRIES = r"\d{1,6}\.\d{3}(?:, \d{1,6}\.\d{3})*"
+# A duration with its unit, which a variable states in its name.
+_WITH_UNIT = re.compile(r"\d{1,9}(?:\.\d{1,9})?(?P<unit>ms|us)")
 # Variables by the shapes of their values; each occurs once, the first that fits and is not taken.
 _SHAPES: tuple[tuple[str, str], ...] = (
     ("time_local", PATTERNS["time_local"].decode()),
     ("time_iso8601", PATTERNS["time_iso8601"].decode()),
     ("msec", r"\d{9,10}\.\d{3}"),
+    ("time_text", _TIME_TEXT),
     ("request", r"[A-Z][A-Z_-]* \S+ HTTP/\d(?:\.\d)?"),
     ("request_method", r"GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|CONNECT|TRACE"),
     ("server_protocol", r"HTTP/\d(?:\.\d)?"),
@@ -60,6 +75,8 @@ _BEFORE, _AFTER = (
 
 def suggested_format(line: str) -> str | None:
     """Return the text of a ``log_format`` that a line fits; None if it shows no request."""
+    if line.startswith("{"):
+        return _json_format(line)
     text = ""
     names: list[str] = []
     at = 0
@@ -75,6 +92,9 @@ def suggested_format(line: str) -> str | None:
         if name == "remote_addr" and _ADDRESS_AND_PORT.fullmatch(value):
             text += "$remote_addr:$remote_port"
             names.append("remote_port")
+        elif (unit := _WITH_UNIT.fullmatch(value)) and f"request_time_{unit['unit']}" not in names:
+            name = f"request_time_{unit['unit']}"
+            text += f"${{{name}}}{unit['unit']}"
         else:
             text += f"${name}"
         names.append(name)
@@ -86,6 +106,25 @@ def suggested_format(line: str) -> str | None:
     except FormatError:
         return None
     return text if fits and is_request(dict.fromkeys(names)) else None
+
+
+def _json_format(line: str) -> str | None:
+    """Return the format of a JSON line by the names and the values of its keys; None without a request."""
+    try:
+        record = json_value(line.encode())
+    except ValueError:
+        return None
+    names: dict[str, str] = {}
+    for key, value in flattened(record).items() if isinstance(record, dict) else ():
+        taken = [*names.values()]
+        # JSON drops the zeros by which a duration has the shape of Nginx's.
+        written = f"{value:.3f}" if isinstance(value, float) else str(value)
+        labelled = VARIABLE_OF_LABEL.get(plain_label(key))
+        suggested = None if written in _NO_VALUES else suggested_variable(written, taken, quoted=False)
+        if name := suggested if labelled in (None, *taken) else labelled:
+            names[key] = name
+    template = json.dumps({key: f"${name}" for key, name in names.items()}, ensure_ascii=False)
+    return template if is_request(dict.fromkeys(names.values())) else None
 
 
 def suggested_variable(value: str, taken: Sequence[str], *, quoted: bool) -> str | None:
