@@ -212,6 +212,17 @@ def test_interrupted_run_makes_what_it_holds_visible(world_of, clocked, tmp_path
     assert [each.visible_s <= now for each in world.dlq.messages.values()] == [True, True]
 
 
+def test_interrupted_wait_for_the_counts_loses_no_result(world_of, run):
+    def interrupt(said):
+        if said.id == "queue-counts-settling":
+            raise KeyboardInterrupt
+
+    world = world_of(WORKS)
+    world.service.count_delay_s = 60.0
+    audit = run(world.task(), report=interrupt)
+    assert (audit.outcome, audit.states, audit.unexplained) == ("complete", {"deleted": 1}, None)
+
+
 FIFO = ListedMessage(
     json.dumps(
         {

@@ -217,7 +217,7 @@ def test_deletion_that_sqs_refuses_is_not_reported_as_done(queue_server, clocked
 
 
 @settings(max_examples=12)
-@given(hidden=st.integers(0, 2), seed=st.integers(0, 1000))
+@given(hidden=st.integers(0, 3), seed=st.integers(0, 1000))
 def test_unexplained_messages_are_those_that_others_hide(
     queue_server, clocked, tmp_path_factory, hidden, seed
 ):

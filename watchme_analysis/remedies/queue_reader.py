@@ -138,11 +138,14 @@ class HeldMessages:
     ----------
     until
         When each held message becomes visible again, by message id.
+    changed_at
+        When this run last received, hid, released or deleted a message; None before.
     """
 
     def __init__(self, aws: Aws, url: str, hidden_s: int, journal: Journal | None = None) -> None:
         self.aws, self.url, self.hidden_s, self.journal = aws, url, hidden_s, journal
         self.until: dict[str, datetime] = {}
+        self.changed_at: datetime | None = None
         # Of every message that this run or a killed one may hide; and whether the journal states any.
         self._handles: dict[str, str] = {}
         self._is_recorded = False
@@ -176,6 +179,7 @@ class HeldMessages:
             received = response.get("Messages", [])
             empty = 0 if received else empty + 1
             if received:
+                self.changed_at = self.aws.now()
                 handles = {str(each["MessageId"]): str(each["ReceiptHandle"]) for each in received}
                 self._note(_HOLDING, handles=handles)
                 self._is_recorded = True
@@ -236,6 +240,7 @@ class HeldMessages:
                     for number, name in enumerate(left)
                 ]
                 response = self.aws.call("sqs", operation, QueueUrl=self.url, Entries=entries)
+                self.changed_at = self.aws.now()
                 failed = {left[int(each["Id"])]: each for each in response.get("Failed", [])}
                 succeeded = {left[int(each["Id"])] for each in response.get("Successful", [])}
                 if unknown := set(left) - failed.keys() - succeeded:
@@ -273,17 +278,17 @@ def settled_counts(
     expected: int,
     report: Callable[[Message], None],
     *,
-    is_first_enough: bool = False,
+    since: datetime | None = None,
 ) -> QueueCounts:
     """Return the counts of a queue after its last change, which the caller has just made.
 
     Counts that state the expected total, and no message in flight, have done so for the whole time in which
-    counts may be wrong; with ``is_first_enough``, once. Others were read after this time at the earliest.
-    ``report`` is called before the first wait.
+    counts may be wrong. Others were read after this time at the earliest. With ``since``, the time of the
+    last change, the first counts that are as expected are enough. ``report`` is called before the first wait.
     """
-    settle_s = aws.rate_limits.counts_settle_s
-    agree_s = 0.0 if is_first_enough else settle_s
-    began, agreed_since, is_reported = aws.now(), None, False
+    settle_s, began = aws.rate_limits.counts_settle_s, since or aws.now()
+    agree_s = 0.0 if since else settle_s
+    agreed_since, is_reported = None, False
     while True:
         counts = counts_of(queue_attributes(aws, url))
         is_expected = counts.total == expected and not counts.in_flight

@@ -558,10 +558,17 @@ class _Run:
             self.held.release()
 
     def _end(self) -> None:
+        """Release what is hidden, and read the counts of the DLQ when they have settled."""
         self._release()
-        dlq, seen = self.task.dlq_url, self.in_dlq
-        if dlq is not None and seen is not None:
-            self.counts = settled_counts(self.aws, dlq, len(seen), self.report, is_first_enough=True)
+        if self.held is None or self.in_dlq is None:
+            return
+        url, since = self.held.url, self.held.changed_at
+        if since is None:
+            self.counts = counts_of(queue_attributes(self.aws, url))
+            return
+        # Everything is done: Ctrl-C ends the wait, and the audit does without the counts.
+        with suppress(KeyboardInterrupt):
+            self.counts = settled_counts(self.aws, url, len(self.in_dlq), self.report, since=since)
 
     def _redrive_all(self, retry: Mapping[str, bool]) -> None:
         """Confirm what earlier runs have sent; then send a message, confirm it, and do so with the rest."""

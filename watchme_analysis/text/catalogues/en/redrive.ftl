@@ -90,7 +90,7 @@ redrive-audit-returned = { $count } copies that were sent, and are in the DLQ ag
 redrive-audit-excluded = { $count } left out: see the list without --apply for the reasons
 redrive-audit-new = { $count } in the DLQ, but not in the case
 redrive-audit-dlq = { $count } in the DLQ now
-redrive-audit-unexplained = { $count } more in the DLQ by its counts, a minute after the last change: another reader hides them, or they are behind messages of their group
+redrive-audit-unexplained = { $count } more in the DLQ by its counts, a minute after this run's last change: another reader hides them, or they are behind messages of their group
 redrive-audit-journal = journal { $journal }: keep it, it prevents that a message is sent twice
 
 ## Output of `watchme redrive`

@@ -60,7 +60,7 @@ redrive-audit-returned = 送信したコピーで、DLQ に戻ったもの: { $c
 redrive-audit-excluded = 対象外 (理由は --apply なしの一覧に表示): { $count } 件
 redrive-audit-new = DLQ にあり、ケースにないもの: { $count } 件
 redrive-audit-dlq = 現在の DLQ のメッセージ: { $count } 件
-redrive-audit-unexplained = 最後の変更から 1 分後の DLQ の件数によると、ほかに { $count } 件あります (ほかの受信者が処理中、または同じグループのメッセージの後ろ)
+redrive-audit-unexplained = この実行による最後の変更から 1 分後の DLQ の件数によると、ほかに { $count } 件あります (ほかの受信者が処理中、または同じグループのメッセージの後ろ)
 redrive-audit-journal = ジャーナル { $journal }: 二重送信を防ぐため、保管してください
 
 ## `watchme redrive` の出力
