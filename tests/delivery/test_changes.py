@@ -13,7 +13,7 @@ from watchme_analysis.delivery.changes import (
     QuestionState,
     compare,
 )
-from watchme_analysis.delivery.records import from_json, to_json
+from watchme_analysis.storage.records import from_json, to_json
 from watchme_analysis.window import Window
 
 DAY = datetime(2025, 11, 25, tzinfo=UTC)

@@ -10,11 +10,11 @@ from worlds.deliveries import DAY, NO_WAIT, Checkpoints, Killed, Received, at, d
 
 from watchme_analysis.config import System
 from watchme_analysis.delivery.digest import Digest, digest_content, period_of
-from watchme_analysis.delivery.records import from_json
 from watchme_analysis.delivery.run import Run, run_system
 from watchme_analysis.delivery.state import State
 from watchme_analysis.delivery.telemetry import Telemetry, TelemetryCost, cost_of, telemetry_of
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.storage.records import from_json
 from watchme_analysis.text.render import label
 from watchme_analysis.window import Window, parse_zone
 

@@ -37,7 +37,6 @@ from watchme_analysis.delivery.notice import (
 )
 from watchme_analysis.delivery.outbox import CONFIRMED, Outbox, Pace, delivered
 from watchme_analysis.delivery.ownership import OwnedElsewhereError, Ownership
-from watchme_analysis.delivery.records import from_json, to_json
 from watchme_analysis.delivery.run_lock import system_lock
 from watchme_analysis.delivery.state import State, SystemState
 from watchme_analysis.delivery.telemetry import Telemetry
@@ -45,6 +44,7 @@ from watchme_analysis.errors import ServiceError, WatchmeError
 from watchme_analysis.redact import redacted
 from watchme_analysis.stand_ins import LEVELS, Redactor
 from watchme_analysis.storage.log_output import log_output
+from watchme_analysis.storage.records import from_json, to_json
 from watchme_analysis.text.message import Choice, Resource, restored_texts, stored_texts, value_of
 from watchme_analysis.text.render import error_message, masked_text, note, text_of_error
 from watchme_analysis.window import Window

@@ -25,8 +25,8 @@ from uuid import uuid4
 from watchme_analysis.config import RunSettings
 from watchme_analysis.delivery.changes import QuestionState
 from watchme_analysis.delivery.notice import Notice
-from watchme_analysis.delivery.records import from_json, to_json
 from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.storage.records import from_json, to_json
 from watchme_analysis.text.file_names import is_file_name
 from watchme_analysis.text.render import error_message
 

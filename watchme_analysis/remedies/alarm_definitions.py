@@ -34,7 +34,8 @@ _METRICS_OF = {"queue": _SQS, "dlq": _SQS, "function": ("AWS/Lambda", "FunctionN
 # Separates the words of people from the evidence in a description.
 MARK = "[watchme]"
 _MOST_DESCRIPTION = 1024
-_ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
+# What an alarm does in each of its states.
+ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 _PLAIN = (
     "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Unit", "Period", "EvaluationPeriods",
     "DatapointsToAlarm", "Threshold", "ThresholdMetricId", "ComparisonOperator", "TreatMissingData",
@@ -49,7 +50,7 @@ DEFINED = (
     "{"
     + ", ".join(
         [f"{name}: {name}" for name in _PLAIN]
-        + [f"{name}: sort({name} || {_EMPTY})" for name in _ACTIONS]
+        + [f"{name}: sort({name} || {_EMPTY})" for name in ACTIONS]
         + [f"Dimensions: {_DIMENSIONS.format('Dimensions')}"]
     )
     + f", Metrics: sort_by(Metrics || {_EMPTY}, &Id)[].{{Id: Id, Expression: Expression, Period: Period, "
@@ -305,7 +306,7 @@ def differs(existing: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
 
 def is_same_watch(existing: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
     """Return whether two alarms have the same rule on the same metric, whatever they are called or do."""
-    ignored = dict.fromkeys((*_ACTIONS, "AlarmDescription", "ActionsEnabled"))
+    ignored = dict.fromkeys((*ACTIONS, "AlarmDescription", "ActionsEnabled"))
     return bool({**defined(existing), **ignored} == {**defined(parameters), **ignored})
 
 
@@ -330,7 +331,7 @@ def updated(existing: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[
     """
     kept = parameters_of(existing)
     merged = {**kept, **parameters, "ActionsEnabled": kept.get("ActionsEnabled", True)}
-    for name in _ACTIONS:
+    for name in ACTIONS:
         both = [*kept.get(name, ()), *parameters.get(name, ())]
         if both:
             merged[name] = list(dict.fromkeys(both))

@@ -21,7 +21,7 @@ from watchme_analysis.prices import (
     MINUTES_PER_MONTH,
     PUT_METRIC_DATA_USD,
 )
-from watchme_analysis.remedies.alarm_definitions import Definition
+from watchme_analysis.remedies.alarm_definitions import ACTIONS, Definition
 from watchme_analysis.remedies.plan import Call
 from watchme_analysis.text.shell_quoting import shell_word
 
@@ -30,7 +30,6 @@ _TOPIC, _TOPIC_ARN = "AlarmTopic", "AlarmTopicArn"
 _HAS_NO_TOPIC = "CreatesTopic"
 _STACK = "watchme-alarms"
 _LAMBDA_MEMORY_GB = 0.125
-_ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 # Names of Terraform that are not those of CloudWatch in snake case.
 _TERRAFORM_NAMES = {
     "EvaluateLowSampleCountPercentile": "evaluate_low_sample_count_percentiles",
@@ -88,7 +87,7 @@ def _logical_name(name: str) -> str:
 def _parts(definition: Definition, topic: str, arn: Any) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Return the parameters of an alarm, and its actions by kind; ``arn`` stands for the topic."""
     stated = {name: value for name, value in definition.parameters.items() if value != []}
-    actions = {name: stated.pop(name) for name in _ACTIONS if name in stated}
+    actions = {name: stated.pop(name) for name in ACTIONS if name in stated}
     return stated, {name: [arn if each == topic else each for each in of] for name, of in actions.items()}
 
 

@@ -22,6 +22,7 @@ from watchme_analysis.prices import (
 )
 from watchme_analysis.queues.pipeline import RecordedSettings
 from watchme_analysis.remedies.alarm_definitions import (
+    ACTIONS,
     DEFINED,
     HEALTH_NAMESPACE,
     AlarmRequest,
@@ -53,7 +54,6 @@ _NOTIFIED_WITHIN_S = 120.0
 _MANAGED_KEY = "alias/aws/sns"
 _CONFIRMED = "Subscriptions[?starts_with(SubscriptionArn, 'arn:')] | length(@) > `0`"
 _TYPES = ["MetricAlarm", "CompositeAlarm"]
-_ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
 # Reason of a change of state that is a test, in the history of an alarm.
 _TEST_REASON = "watchme alarms verify: a test of the notification; nothing is wrong."
 # Sets of members that are tried until the rule of a composite alarm holds: all sets of 13 members.
@@ -426,7 +426,7 @@ def _name_of(alarm: Mapping[str, Any]) -> str:
 
 def _acts(alarm: Mapping[str, Any]) -> bool:
     """Return whether a change of an alarm's state does more than notify, such as stopping an instance."""
-    actions = [str(each) for kind in _ACTIONS for each in alarm.get(kind, ())]
+    actions = [str(each) for kind in ACTIONS for each in alarm.get(kind, ())]
     return bool(alarm.get("ActionsEnabled", True)) and any(each.split(":")[2] != "sns" for each in actions)
 
 

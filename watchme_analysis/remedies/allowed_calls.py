@@ -360,9 +360,8 @@ def _check_variables(plan: Plan, step: Step) -> None:
 
 def _check_actions(step: Step) -> None:
     """Check that an alarm notifies topics, and does otherwise only what its definition read before does."""
-    from watchme_analysis.remedies.alarm_definitions import DEFINED
+    from watchme_analysis.remedies.alarm_definitions import ACTIONS, DEFINED
 
-    kinds = ("AlarmActions", "OKActions", "InsufficientDataActions")
     kept: set[str] = set()
     for condition in step.before:
         kind = "CompositeAlarms" if condition.select.startswith("CompositeAlarms") else "MetricAlarms"
@@ -370,9 +369,9 @@ def _check_actions(step: Step) -> None:
         if not is_own or not isinstance(condition.value, Mapping):
             continue
         if condition.select == f"{kind}[0] && {kind}[0].{DEFINED}":
-            kept |= {str(each) for name in kinds for each in condition.value.get(name) or ()}
+            kept |= {str(each) for name in ACTIONS for each in condition.value.get(name) or ()}
     for call in step.calls:
-        for name in kinds:
+        for name in ACTIONS:
             for action in call.parameters.get(name) or ():
                 if action not in kept and str(action).split(":")[2:3] != ["sns"]:
                     raise _NotAllowedError("parameter", call, name)

@@ -10,16 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self
 
 import jmespath
 
 from watchme_analysis.cloudwatch.iam_policy import action_of, api_names
 from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
-from watchme_analysis.text.message import Message, message_from_dict
+from watchme_analysis.storage.records import Record
+from watchme_analysis.text.message import Message
 from watchme_analysis.text.shell_quoting import shell_word
 
 FORMAT_VERSION = 1
@@ -33,83 +34,10 @@ NOW = "$now"
 # A parameter {"$read": CALL, "select": JMESPATH, "with": VALUES} stands for what a reading yields at the time
 # of the call, with the given values in it. So neither plan nor journal holds the rest, such as secrets.
 READING = "$read"
-# Fields that are written only where they are used: people read plans.
-_RARE = ("held_s", "undo_before", "hint", "undo_hint")
-
-
-class Stored:
-    """A part of a plan, which is JSON by the names and types of its fields."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the part, ready for JSON."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}  # type: ignore[arg-type]
-        return {name: _to_json(value) for name, value in values.items() if value or name not in _RARE}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the part of :meth:`to_dict`.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError, AttributeError, MessageError
-            When the data is something else.
-        """
-        kinds = get_type_hints(cls)
-        names = [each.name for each in fields(cls)]  # type: ignore[arg-type]
-        stated = [name for name in names if name in data or name not in _RARE]
-        return cls(**{name: _from_json(kinds[name], data[name]) for name in stated})
-
-
-def _to_json(value: Any) -> Any:
-    if isinstance(value, Stored | Message):
-        return value.to_dict()
-    if is_dataclass(value):
-        return {each.name: _to_json(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    if isinstance(value, tuple):
-        return [_to_json(each) for each in value]
-    if isinstance(value, Mapping):
-        return {name: _to_json(each) for name, each in value.items()}
-    return value
-
-
-def _from_json(kind: Any, value: Any) -> Any:  # noqa: PLR0911  one return per kind is a table
-    """Return a stored value as one of a type; values of AWS, which may be anything, stay as they are."""
-    inner, outer = get_args(kind), get_origin(kind)
-    if outer is Literal:
-        if value not in inner:
-            raise ValueError(f"{value!r} is none of {inner}")
-        return value
-    if type(None) in inner:
-        return None if value is None else _from_json(inner[0], value)
-    if Ellipsis in inner:
-        return tuple(_from_json(inner[0], each) for each in value)
-    if outer is tuple:
-        return tuple(map(_from_json, inner, value))
-    if inner:
-        return {name: _from_json(inner[1], each) for name, each in value.items()}
-    if kind is Message:
-        return message_from_dict(value)
-    if kind is datetime:
-        return _time(value)
-    if isinstance(kind, type) and issubclass(kind, Stored):
-        return kind.from_dict(value)
-    if isinstance(kind, type) and is_dataclass(kind):
-        kinds = get_type_hints(kind)
-        return kind(**{name: _from_json(kinds[name], each) for name, each in value.items()})
-    return kind(value) if kind in (str, bool, int, float) else value
-
-
-def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError("its time has no zone")
-    return time
 
 
 @dataclass(frozen=True)
-class Call(Stored):
+class Call(Record):
     """A call to AWS.
 
     Attributes
@@ -123,6 +51,10 @@ class Call(Stored):
     service: str
     operation: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the call, whose parameters stay as they are: AWS takes texts alone."""
+        return {**vars(self)}
 
     @property
     def api_name(self) -> str:
@@ -147,7 +79,7 @@ class Call(Stored):
 
 
 @dataclass(frozen=True)
-class Condition(Stored):
+class Condition(Record):
     """Something that a reading of the system must show.
 
     Attributes
@@ -168,6 +100,8 @@ class Condition(Stored):
     .. [1] https://jmespath.org/specification.html
     """
 
+    RARE: ClassVar[tuple[str, ...]] = ("held_s",)
+
     call: Call
     select: str
     value: Any
@@ -182,7 +116,7 @@ class Condition(Stored):
 
 
 @dataclass(frozen=True)
-class Step(Stored):
+class Step(Record):
     """One call of a plan, or one wait.
 
     Attributes
@@ -219,6 +153,8 @@ class Step(Stored):
     hint, undo_hint
         What people can do when a condition of the step, or of its undo, does not hold in time.
     """
+
+    RARE: ClassVar[tuple[str, ...]] = ("undo_before", "hint", "undo_hint")
 
     name: str
     resource: str
@@ -273,7 +209,7 @@ def change(
     )
 
 
-class StoredPlan(Stored):
+class StoredPlan(Record):
     """A plan as a file, which states its format; errors name its kind."""
 
     FORMAT: ClassVar[str]

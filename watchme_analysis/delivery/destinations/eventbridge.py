@@ -10,7 +10,7 @@ from watchme_analysis.aws_shapes.names import region_of
 from watchme_analysis.cloudwatch.iam_policy import Grant, arn
 from watchme_analysis.delivery.destinations.aws_calls import delivered
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
-from watchme_analysis.delivery.records import to_json
+from watchme_analysis.storage.records import to_json
 from watchme_analysis.text.render import error_message
 
 SOURCE = "watchme"
