@@ -17,6 +17,7 @@ from watchme_analysis.aws_shapes.responses import (
     child,
     documents,
     has_next_page,
+    json_object,
     json_text,
     json_value,
     objects_by_key,
@@ -125,8 +126,7 @@ def read_events(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
 
 def _detail(event: dict[str, Any]) -> dict[str, Any]:
     """Return the full record of an event, which LookupEvents returns as JSON text; {} if it is damaged."""
-    detail = json_value(event.get("CloudTrailEvent"))
-    return detail if isinstance(detail, dict) else {}
+    return json_object(event.get("CloudTrailEvent"))
 
 
 def change_row(file: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -267,6 +267,12 @@ def json_value(text: Any) -> Any:
         return None
 
 
+def json_object(text: Any) -> dict[str, Any]:
+    """Return the JSON object in a text, or a value that is one; an empty object for anything else."""
+    found = json_value(text)
+    return found if isinstance(found, dict) else {}
+
+
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "text": lambda value: value,
     "int": integer,

@@ -22,6 +22,7 @@ from watchme_analysis.aws_shapes.responses import (
     file_stem,
     has_key,
     integer,
+    json_object,
     json_text,
     json_value,
     objects_under,
@@ -79,8 +80,7 @@ def queue_row(file: str, attributes: dict[str, Any], name: str | None = None) ->
     ``name`` is that of the queue, for attributes without ``QueueArn``.
     """
     arn = str(attributes["QueueArn"]) if attributes.get("QueueArn") else None
-    policy = json_value(attributes.get("RedrivePolicy"))
-    redrive = policy if isinstance(policy, dict) else {}
+    redrive = json_object(attributes.get("RedrivePolicy"))
     queue = resource_name(arn) if arn else name
     return {
         "file": file,

@@ -13,7 +13,7 @@ from typing import Any
 
 from watchme_analysis.aws_shapes.cloudtrail import LOOKED_UP_EVENTS
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.aws_shapes.responses import json_object
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.errors import ServiceError
 from watchme_analysis.text.message import Resource, value_of
@@ -114,9 +114,7 @@ def _add_queue(aws: Aws, scope: Scope, name: str) -> None:
     response = aws.call("sqs", "get_queue_attributes", QueueUrl=scope.urls[name], AttributeNames=["All"])
     attributes = response.get("Attributes", {})
     scope.queues[name] = attributes
-    redrive = json_value(attributes.get("RedrivePolicy"))
-    target = redrive.get("deadLetterTargetArn") if isinstance(redrive, dict) else None
-    if target:
+    if target := json_object(attributes.get("RedrivePolicy")).get("deadLetterTargetArn"):
         dead_letter = resource_name(str(target))
         _add_connected(aws, scope, dead_letter)
         if dead_letter in scope.queues and dead_letter not in scope.dead_letter:

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import jmespath
 
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.aws_shapes.responses import json_object
 from watchme_analysis.errors import InputError, MessageError
 from watchme_analysis.remedies.plan import (
     CONTENT,
@@ -246,10 +246,8 @@ def _check_place(plan: Plan, call: Call) -> None:
     texts = [call.parameters.get(key) for key in ("QueueUrl", "EventSourceArn", "FunctionName")]
     attributes = call.parameters.get("Attributes")
     if isinstance(attributes, Mapping):
-        policy = json_value(attributes.get("RedrivePolicy"))
-        allow = json_value(attributes.get("RedriveAllowPolicy"))
-        texts.append(policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None)
-        texts += allow.get("sourceQueueArns", []) if isinstance(allow, dict) else []
+        texts.append(json_object(attributes.get("RedrivePolicy")).get("deadLetterTargetArn"))
+        texts += json_object(attributes.get("RedriveAllowPolicy")).get("sourceQueueArns", [])
     for text in filter(None, texts):
         if not _is_in(plan, str(text)):
             raise _NotAllowedError("place", call, str(text))
@@ -275,8 +273,7 @@ def _check_redrive_policy(step: Step) -> None:
     texts = [each.parameters.get("Attributes", {}).get("RedrivePolicy") for each in calls]
     if not any(texts):
         return
-    policies = [json_value(text) for text in texts]
-    targets = {each.get("deadLetterTargetArn") if isinstance(each, dict) else None for each in policies}
+    targets = {json_object(text).get("deadLetterTargetArn") for text in texts}
     read = [
         condition.value
         for condition in step.before
@@ -334,9 +331,9 @@ def _source_arns(plan: Plan) -> list[str]:
         return []
     found, source = [*mapped], resource_name(*mapped)
     for each in plan.relies_on:
-        policy = json_value(each.value) if each.select == SOURCE_DLQ else None
+        policy = json_object(each.value) if each.select == SOURCE_DLQ else {}
         queue = resource_name(str(each.call.parameters.get("QueueUrl")))
-        if isinstance(policy, dict) and queue == source:
+        if policy and queue == source:
             found.append(str(policy.get("deadLetterTargetArn")))
     return [arn for arn in found if place.fullmatch(arn)]
 

@@ -29,7 +29,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.aws_shapes.responses import json_object
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.fifo_migration import (
     COUNT_STEPS,
@@ -203,8 +203,7 @@ def checks_after(aws: Aws, plan: Plan, journal: Journal) -> tuple[Check, ...]:
     counted_dlq = steps.get(COUNT_STEPS["dlq"])
     if counted_dlq is not None:
         dead = _held(aws, _url(counted_dlq)) - _noted(journal, counted_dlq.name)
-        policy = json_value(attributes.get("RedrivePolicy"))
-        if isinstance(policy, dict):
+        if policy := json_object(attributes.get("RedrivePolicy")):
             new_dead = _held(aws, f"{place}/{resource_name(str(policy['deadLetterTargetArn']))}")
     before = _noted(journal, COUNT_STEPS["queue"])
     return (

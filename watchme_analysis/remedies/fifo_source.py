@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.aws_shapes.responses import json_object
 from watchme_analysis.cloudwatch.account_state import describe_alarms, describe_function
 from watchme_analysis.cloudwatch.metrics import Metric, fetch_metric_data, metric_queries
 from watchme_analysis.cloudwatch.session import NotFoundError
@@ -25,6 +25,7 @@ from watchme_analysis.remedies.fifo_migration import (
     window_of,
 )
 from watchme_analysis.remedies.live_queue import Queue, read_drained_queue
+from watchme_analysis.remedies.queue_reader import queue_attributes
 from watchme_analysis.text.render import error_message
 from watchme_analysis.window import Window
 
@@ -149,8 +150,7 @@ def _attributes(aws: Aws, name: str) -> dict[str, str] | None:
         url = aws.call("sqs", "get_queue_url", QueueName=name)["QueueUrl"]
     except NotFoundError:
         return None
-    found = aws.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["All"])
-    return dict(found.get("Attributes", {}))
+    return queue_attributes(aws, url)
 
 
 def alarms_on(aws: Aws, queues: set[str]) -> tuple[tuple[str, str], ...]:
@@ -213,8 +213,7 @@ def messages_of_case(case: Case, queue: str, options: MigrationOptions) -> Messa
     swallowed = with_group_id = 0
     for row in frame[frame["source_queue"].fillna(frame["queue"]) == queue].itertuples():
         body = row.body if isinstance(row.body, str) else None
-        values = json_value(body) if body is not None else None
-        named = values if isinstance(values, dict) else {}
+        named = json_object(body)
         value, key = first_of(named, (options.group_key,)), first_of(named, options.time_keys)
         group = None if value is None else str(value)
         groups[group] += 1

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.errors import ServiceError
+from watchme_analysis.evidence.probes import is_success
 from watchme_analysis.prices import (
     CUSTOM_METRIC_USD_PER_MONTH,
     MINUTES_PER_MONTH,
@@ -30,7 +31,6 @@ from watchme_analysis.text.render import text_of_error
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
 
-_LEAST_BAD_STATUS = 400
 # Data in one PutMetricData call.
 _MOST_DATA = 500
 # Minutes that are kept while CloudWatch can't be reached; it accepts data of the last two weeks.
@@ -40,14 +40,6 @@ _MOST_KEPT = 10_000
 def monthly_usd(urls: int) -> float:
     """Return the list price in USD per month of the metric of some URLs, alarms not included."""
     return urls * CUSTOM_METRIC_USD_PER_MONTH + MINUTES_PER_MONTH * PUT_METRIC_DATA_USD
-
-
-def is_failed(result: Mapping[str, Any], slow_s: float | None = None) -> bool:
-    """Return whether a probe failed: no response, a status from 400 on, or a response that was too slow."""
-    status = result.get("status")
-    if result.get("error") or not status or int(status) >= _LEAST_BAD_STATUS:
-        return True
-    return slow_s is not None and float(result["seconds"]) > slow_s
 
 
 class MetricPublisher:
@@ -67,9 +59,11 @@ class MetricPublisher:
     def add(self, url: str, result: Mapping[str, Any]) -> None:
         """Add the result of a probe."""
         minute = datetime.now(UTC).replace(second=0, microsecond=0)
+        is_slow = self._slow_s is not None and float(result["seconds"]) > self._slow_s
+        is_failed = is_slow or not is_success(result["status"], result["error"])
         with self._lock:
             checks = self._minutes.setdefault((url, minute), Counter())
-            checks[float(is_failed(result, self._slow_s))] += 1
+            checks[float(is_failed)] += 1
             while len(self._minutes) > _MOST_KEPT:
                 self._minutes.pop(next(iter(self._minutes)))
                 self.lost += 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.aws_shapes.responses import json_object
 from watchme_analysis.cloudwatch.account_state import describe_function, discover_scope
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.render import error_message
@@ -38,8 +38,7 @@ class Queue:
 
     def policy_of(self, name: str) -> dict[str, Any]:
         """Return an attribute that is JSON, such as ``RedrivePolicy``; empty without it."""
-        found = json_value(self.attributes.get(name))
-        return found if isinstance(found, dict) else {}
+        return json_object(self.attributes.get(name))
 
     def sibling(self, name: str) -> tuple[str, str]:
         """Return URL and ARN of a queue with another name in the same account and region."""

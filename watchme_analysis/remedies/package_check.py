@@ -245,9 +245,7 @@ class _Check:
             "built": Resource(built),
             "needed": Resource(needed),
         }
-        if name == "deploy-native":
-            return message("deploy-native", **values)
-        return message("deploy-native-library", **values)
+        return message(name, **values)
 
     def _unfit_reason(self, file: PackageFile) -> tuple[str, str] | None:
         """Return why the runtime can't load a native file, and what it is built for; None if it can."""

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import resource_name
-from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.aws_shapes.responses import json_object
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.text.message import Duration, Message, message
 from watchme_analysis.text.render import error_message
@@ -100,8 +100,7 @@ def dead_letter_queue_url(aws: Aws, url: str) -> str | None:
     ServiceError
         When the queue or its DLQ does not exist or can't be read.
     """
-    policy = json_value(queue_attributes(aws, url).get("RedrivePolicy"))
-    target = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None
+    target = json_object(queue_attributes(aws, url).get("RedrivePolicy")).get("deadLetterTargetArn")
     return None if target is None else queue_url(aws, resource_name(str(target)))
 
 

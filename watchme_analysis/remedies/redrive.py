@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.aws_shapes.names import region_of, resource_name
-from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.aws_shapes.responses import json_object
 from watchme_analysis.cloudwatch.session import QUEUE_COUNTS_SETTLE_S
 from watchme_analysis.config import LogWords, WorkItemSettings
 from watchme_analysis.errors import InputError, ServiceError
@@ -484,8 +484,7 @@ class _Run:
         check_place(self.aws, account, region)
         if UNKNOWN in stated_place:
             self.report(place_sentence(queue, account, region))
-        policy = json_value(source.get("RedrivePolicy"))
-        policy = policy if isinstance(policy, dict) else {}
+        policy = json_object(source.get("RedrivePolicy"))
         self._check_dlq(policy.get("deadLetterTargetArn"))
         mappings = self.aws.items(
             "lambda", "list_event_source_mappings", "EventSourceMappings", EventSourceArn=source["QueueArn"]

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from watchme_analysis.aws_shapes.names import LAMBDA_LOG_GROUP, resource_name
-from watchme_analysis.aws_shapes.responses import json_value
+from watchme_analysis.aws_shapes.responses import json_object
 from watchme_analysis.cloudwatch.account_state import ecs_services
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.config import check_text
@@ -195,8 +195,8 @@ def _queues(aws: Aws, found: Proposal, patterns: Sequence[str]) -> dict[str, str
         except ServiceError as error:
             found.note_refused(error)
             continue
-        policy = json_value(response.get("Attributes", {}).get("RedrivePolicy"))
-        if isinstance(policy, dict) and policy.get("deadLetterTargetArn"):
+        policy = json_object(response.get("Attributes", {}).get("RedrivePolicy"))
+        if policy.get("deadLetterTargetArn"):
             queues[name] = resource_name(str(policy["deadLetterTargetArn"]))
     return queues
 
