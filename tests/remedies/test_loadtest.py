@@ -18,7 +18,8 @@ from worlds.settings_file import write_settings
 
 from watchme_analysis.case.actions import actions_in, read_actions
 from watchme_analysis.cloudwatch import session
-from watchme_analysis.cloudwatch.session import ACTION_NAMES, Aws
+from watchme_analysis.cloudwatch.iam_policy import action_of
+from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.harm_watch import HarmLimit
 from watchme_analysis.remedies.load_plan import (
@@ -340,8 +341,7 @@ def test_the_command_plans_shows_applies_and_records(worker, shorter, tmp_path, 
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
     rows = read_actions(case)
     assert rows[["remedy", "outcome"]].values.tolist() == [["loadtest", "done"]]
-    actions = {":".join(call) for call in planned | applied} - {"sts:GetCallerIdentity"}
-    called = {ACTION_NAMES.get(action, action) for action in actions}
+    called = {action_of(*call) for call in planned | applied} - {"sts:GetCallerIdentity"}
     assert called == {call.action for call in calls_of("loadtest")}
     write_settings(tmp_path, DECLARED.replace("test = true", ""))
     refused = watchme(*applying, cwd=tmp_path)
