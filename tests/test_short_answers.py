@@ -121,6 +121,21 @@ def test_a_queue_of_an_unknown_consumer_has_its_facts(unknown_consumer):
     assert not held_words(pull)
 
 
+@pytest.mark.slow
+def test_headline_and_facts_name_the_same_end_and_its_change(bundled):
+    found = diagnose("backlog", bundled("orders-failing").path)
+    (ended,) = (render(one.message) for one in found.facts if one.id == "state")
+    assert "22:38:57" in ended and "new code deployed" in ended
+    assert "22:38:57" in render(found.headline)
+
+
+@pytest.mark.slow
+def test_the_cause_names_the_api_that_the_log_names(bundled):
+    found = diagnose("backlog", bundled("backlog-49").path)
+    assert found.cause == "downstream_slow"
+    assert render(found.cause_line).endswith("(http://10.0.34.213:8013/async-process).")
+
+
 def test_an_empty_trail_shows_that_nothing_was_changed(unknown_consumer):
     (unknown_consumer / "cloudtrail.json").write_text('{"Events": []}')
     found = diagnose("backlog", unknown_consumer)

@@ -2,10 +2,17 @@
 
 from collections import Counter
 
+import pandas as pd
 from worlds.one_queue import Tables
 from worlds.queue_contexts import at
 
-from watchme_analysis.queues.error_kinds import LoggedErrors, TimeoutLogs, logged_errors, read_timeout_logs
+from watchme_analysis.queues.error_kinds import (
+    LoggedErrors,
+    TimeoutLogs,
+    called_api,
+    logged_errors,
+    read_timeout_logs,
+)
 
 
 def event(place, text, ptr=None, **more):
@@ -78,3 +85,16 @@ def test_timeouts_waited_for_a_call_or_hung_before_it():
     assert last_lines(calling, silent) == TimeoutLogs(1, 0, ("p-13",))
     failed = [event(5, "x", request_id="r-0")]
     assert last_lines(GOOD, failed, silent) == TimeoutLogs()
+
+
+def test_the_api_of_a_function_is_the_host_that_its_log_names_most():
+    lines = [
+        "POST http://user:pw@api.example.com:8013/items/1",
+        "POST http://api.example.com:8013/items/2",
+        "queue https://sqs.ap-northeast-1.amazonaws.com/123456789012/uploads",
+        "GET https://other.example.com/",
+    ]
+    events = pd.DataFrame({"function": "worker", "message": lines})
+    assert called_api(events, "worker") == "http://api.example.com:8013"
+    assert called_api(events[:1], "worker") == "http://api.example.com:8013/items/1"
+    assert called_api(events[2:3], "worker") is None

@@ -1,6 +1,8 @@
 """Facts of a stored result: causes, reasons, times, impact, and what changed since the earlier run."""
 
-from watchme_analysis.inference.findings import fact
+from datetime import UTC, datetime
+
+from watchme_analysis.inference.findings import fact, state_fact
 from watchme_analysis.present.short_answer import Answer
 from watchme_analysis.report.summary import change_since, facts, language_of
 from watchme_analysis.text.message import Resource, message
@@ -47,6 +49,13 @@ def test_facts_are_in_the_language_and_the_zone_of_the_report():
     (fact_in_japanese,) = facts(RESULT, "ja").answer.facts
     assert ": ".join(fact_in_japanese) == render(WAITING.message, "ja")
     assert [language_of({"parameters": {"language": name}}) for name in ("ja", "fr")] == ["ja", "en"]
+
+
+def test_the_colour_of_a_page_is_the_state_of_the_incident():
+    for state in ("open", "ended"):
+        stated = stored(state_fact(state, datetime(2026, 3, 2, tzinfo=UTC)))
+        shown = facts(RESULT | {"diagnosis": FOUND | {"facts": [stated]}})
+        assert (shown.mark, shown.verdict) == (state, label("verdict-name-supported", "en"))
 
 
 def test_a_later_run_is_compared_with_the_earlier_one():

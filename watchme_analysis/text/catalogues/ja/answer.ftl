@@ -9,7 +9,7 @@ headline-failing = { $state ->
    *[none] 。
   }
 headline-every = すべての{ $attempts ->
-    [messages] 受信メッセージ
+    [messages] 受信メッセージの処理
    *[invocations] 呼び出し
   }
 headline-share = { $attempts ->

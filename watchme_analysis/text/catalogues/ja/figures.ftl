@@ -71,9 +71,9 @@ latency-precedes = レイテンシーは負荷より { $lag } 早く変化 (ρ {
 # Timeline of a health page
 health-timeline-empty = この期間には、プローブ、ログ、ホストのメトリクスがありません。
 panel-probes = プローブ
-panel-requests = { $layer }: リクエスト { $requests } 件
-panel-requests-steps = { $layer }: リクエスト { $requests } 件、{ $step }ごと
-panel-requests-untimed = { $layer }: リクエスト { $requests } 件 (所要時間なし)
+panel-requests = { $layer }: 全リクエスト { $requests } 件
+panel-requests-steps = { $layer }: 全リクエスト { $requests } 件、{ $step }ごと
+panel-requests-untimed = { $layer }: 全リクエスト { $requests } 件 (所要時間なし)
 panel-events = イベント
 panel-events-without-nginx = イベント (Nginx のエラーログなし)
 panel-events-without-app = イベント (アプリケーションのログなし)
