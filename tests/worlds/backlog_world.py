@@ -99,7 +99,7 @@ class World:
         self.tables["metrics"] = table[~here]
 
     def coverage(self):
-        return {name: {"rows": len(frame)} for name, frame in self.tables.items()}
+        return {name: {"rows": len(frame), "truncated": False} for name, frame in self.tables.items()}
 
     def without(self, *names):
         """Return a copy that lacks some tables."""

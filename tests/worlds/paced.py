@@ -23,7 +23,7 @@ class Paced:
         return self.tables.get(name, empty(name))
 
     def coverage(self):
-        return {name: {"rows": len(frame)} for name, frame in self.tables.items()}
+        return {name: {"rows": len(frame), "truncated": False} for name, frame in self.tables.items()}
 
 
 def _paced(frame, factor, start):
