@@ -132,6 +132,22 @@ def test_a_query_over_several_events_is_stored_with_its_end(store):
     assert ask(store, recent, done([{"n": "6"}]))[0].rows == [{"n": "6"}]
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("SOURCE logGroups(namePrefix: ['/app'], class: ['INFREQUENT_ACCESS']) | stats count(*)", "CWLI"),
+        ("SELECT `@message` FROM `/app/a`", "SQL"),
+        ("source = [lg:`/app/a`] | stats count()", "PPL"),
+    ],
+)
+def test_a_query_that_names_its_groups_is_sent_as_written(store, text, language):
+    _, aws = ask(store, replace(query(text, query_language=language), log_groups=()), done([{"n": "5"}]))
+    (sent,) = aws.started
+    assert sent["queryString"] == text
+    assert sent.get("queryLanguage", "CWLI") == language
+    assert not sent.keys() & {"logGroupNames", "logGroupIdentifiers"}
+
+
 def test_the_same_text_in_another_language_is_another_query(store):
     ask(store, query(COUNT), done([{"n": "5"}]))
     assert ask(store, query(COUNT, query_language="PPL"), done([{"n": "6"}]))[0].rows == [{"n": "6"}]

@@ -12,14 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from worlds.aws_front import FAST
+from worlds.messages import messages_in
+from worlds.scripted_aws import ScriptedAws
 
-from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
+from watchme_analysis.cloudwatch.insights.cached import queries_by_groups
+from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups, queryable_log_groups
 from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
 from watchme_analysis.cloudwatch.insights.query_run import run_queries
 from watchme_analysis.cloudwatch.insights.window_planner import QueryWindow, windows_by_count
 from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, CancelledError
-from watchme_analysis.errors import RetryableServiceError, ServiceError
+from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.window import Window
 
 START = datetime(2025, 12, 11, 1, tzinfo=UTC)
@@ -57,9 +60,44 @@ def test_an_arn_as_aws_lists_it_names_its_group(front, aws):
     load(front, [0])
     arn = f"arn:aws:logs:eu-west-1:123456789012:log-group:{GROUP}"
     front.engine.tables[arn] = front.engine.tables[GROUP]
-    groups = matching_log_groups(aws, ResponseCache(), [f"{arn}:*", arn])
+    groups = [*matching_log_groups(aws, ResponseCache(), [f"{arn}:*", arn])]
     assert groups == [arn]
     assert numbers(run_queries(aws, [replace(ask(), log_groups=tuple(groups))])[0]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("query", "searched", "left_out"),
+    [
+        (RAW, ["/app/a", "/app/b"], [("/app/c", "DELIVERY")]),
+        (
+            "fields @message | pattern @message",
+            ["/app/a"],
+            [("/app/c", "DELIVERY"), ("/app/b", "INFREQUENT_ACCESS")],
+        ),
+    ],
+)
+def test_log_classes_that_cannot_answer_are_left_out_by_name(query, searched, left_out):
+    groups = {"/app/a": "STANDARD", "/app/b": "INFREQUENT_ACCESS", "/app/c": "DELIVERY"}
+    listed = [{"logGroupName": name, "logGroupClass": log_class} for name, log_class in groups.items()]
+
+    def search(pattern):
+        aws = ScriptedAws(describe_log_groups=[{"logGroups": listed}])
+        return queryable_log_groups(aws, ResponseCache(), [pattern], query)
+
+    found = search("/app/*")
+    said = [messages_in(text.message)["insights-class"] for text in found.notes]
+    assert found.names == searched
+    assert [(*values["groups"], values["kind"]) for values in said] == left_out
+    with pytest.raises(InputError):
+        search("/app/c*")
+
+
+@pytest.mark.parametrize(("text", "notes"), [("stats count(*)", ["insights-blocks"]), (RAW, [])])
+def test_blocks_of_fifty_groups_are_noted_where_they_count(text, notes):
+    groups = [f"/app/{number}" for number in range(51)]
+    first, second = queries_by_groups(text, groups, Window(START, START + timedelta(hours=1)))
+    assert [note.message.id for note in first.notes] == notes
+    assert second.notes == ()
 
 
 def test_log_streams_separate_the_rows_of_a_millisecond(front, aws):

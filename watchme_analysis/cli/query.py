@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from watchme_analysis.cloudwatch.insights.cached import QueryOptions
+    from watchme_analysis.cloudwatch.insights.log_groups import LogGroups
     from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
     from watchme_analysis.cloudwatch.insights.query_library import LibraryQuery
     from watchme_analysis.cloudwatch.session import Aws
@@ -182,7 +183,8 @@ def run(out: Printer, name: str, **options: Any) -> Result:
     def query_one(aws: Aws) -> list[QueryResult]:
         query_options = query_options_of(options, aws)
         window = window_of(options, query_options, ["query", text, *options["log_groups"]])
-        queries = queries_by_groups(text, _groups(item, options, aws, query_options), window, item.name)
+        groups, notes = _groups(item, text, options, aws, query_options)
+        queries = queries_by_groups(text, groups, window, item.name, notes=notes)
         if not options["offline"]:
             queries = _planned(queries, options, aws, progress.announce)
         return query_cached(aws, queries, query_options, progress)
@@ -213,13 +215,15 @@ def run(out: Printer, name: str, **options: Any) -> Result:
     )
 
 
-def _groups(item: LibraryQuery, options: dict[str, Any], aws: Aws, query_options: QueryOptions) -> list[str]:
+def _groups(
+    item: LibraryQuery, text: str, options: dict[str, Any], aws: Aws, query_options: QueryOptions
+) -> LogGroups:
     """Return the log groups of the options, else those of the system, else those that the query names."""
-    from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
+    from watchme_analysis.cloudwatch.insights.log_groups import queryable_log_groups
 
     system = load_config().chosen_system(options["system"])
     patterns = options["log_groups"] or (system and system.log_groups) or [item.log_groups]
-    return matching_log_groups(aws, query_options.cache, patterns)
+    return queryable_log_groups(aws, query_options.cache, patterns, text)
 
 
 def _planned(

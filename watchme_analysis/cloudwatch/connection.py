@@ -24,7 +24,7 @@ from watchme_analysis.cloudwatch.insights.cached import (
     result_frames,
 )
 from watchme_analysis.cloudwatch.insights.frame import retrieval_of
-from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups
+from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups, queryable_log_groups
 from watchme_analysis.cloudwatch.insights.query_api import INSIGHTS_LANGUAGE, InsightsQuery, QueryResult
 from watchme_analysis.cloudwatch.insights.query_library import LibraryQuery, library, library_query
 from watchme_analysis.cloudwatch.insights.scan_cost import ScanEstimate, estimate_scan, planned_queries
@@ -201,8 +201,6 @@ class Connection:
             retrievals = [retrieval_of(result, self.usd_per_gb) for result in results]
             if estimate_note is not None:
                 retrievals[0] = retrievals[0].with_notes(estimate_note)
-            if len(results) > 1 and results[0].query.unsplittable_reason is not None:
-                retrievals[0] = retrievals[0].with_notes(note("insights-blocks", number=len(results)))
             return result_frames(results, place, flatten=flatten), retrievals
 
         return self._joined(ask, frames_of)
@@ -509,8 +507,8 @@ class Connection:
         def queries(aws: session.Aws) -> list[InsightsQuery]:
             cache = self._cache(aws)
             window = self._window(cache, ["query", text, *patterns], (since, until))
-            log_groups = matching_log_groups(aws, cache, patterns)
-            return queries_by_groups(text, log_groups, window, query_language=query_language)
+            groups, notes = queryable_log_groups(aws, cache, patterns, text)
+            return queries_by_groups(text, groups, window, query_language=query_language, notes=notes)
 
         return queries
 

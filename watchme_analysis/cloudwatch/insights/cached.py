@@ -190,7 +190,7 @@ def _with_cached_part(query: InsightsQuery, entry: CacheEntry, rest: QueryResult
         result.records_scanned += rest.records_scanned
         # The cached part was paid for before.
         result.bytes_scanned, result.queries_started = rest.bytes_scanned, rest.queries_started
-        result.notes += rest.notes
+        result.notes += [text for text in rest.notes if text not in result.notes]
     return result
 
 
@@ -224,12 +224,16 @@ def queries_by_groups(
     window: Window,
     name: str = "",
     query_language: str = INSIGHTS_LANGUAGE,
+    notes: Sequence[str] = (),
 ) -> list[InsightsQuery]:
-    """Return queries over any number of log groups, at most 50 in each."""
-    return [
+    """Return queries over any number of log groups, at most 50 in each; the first has the notes."""
+    first, *others = (
         InsightsQuery(text, tuple(log_groups[at : at + MAX_LOG_GROUPS]), window, name, query_language)
         for at in range(0, max(1, len(log_groups)), MAX_LOG_GROUPS)
-    ]
+    )
+    if others and first.unsplittable_reason is not None:
+        notes = [*notes, note("insights-blocks", number=1 + len(others))]
+    return [replace(first, notes=tuple(notes)), *others]
 
 
 def log_groups_label(query: InsightsQuery) -> str:

@@ -77,6 +77,7 @@ class InsightsQuery:
     query_language: str = INSIGHTS_LANGUAGE
     counts: Counts = ()
     counts_bin_s: int = 60
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return log groups, window and text in one line."""
@@ -138,6 +139,9 @@ class QueryResult:
     queries_started: int = 0  # including those that count
     cached_at: datetime | None = None  # time at which the cached part was retrieved
     notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.notes = [*self.query.notes, *self.notes]
 
     def mark_incomplete(self, reason: str, status: str | None = None) -> None:
         """Mark the result as incomplete and note the reason once."""

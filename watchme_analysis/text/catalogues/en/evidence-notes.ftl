@@ -251,6 +251,10 @@ edge-rule-setting = setting { $name }
 edge-rule-action = action { $name }
 edge-rule-limit = rate limit { $count } per { $period } s, action { $action }
 edge-rule-settings = { $settings }
+insights-class = Not searched: { $groups }. { $kind ->
+    [DELIVERY] Log groups of the class Delivery cannot be queried.
+   *[INFREQUENT_ACCESS] The log class Infrequent Access does not support the commands of this query: { $commands }.
+  }
 insights-blocks = A query searches at most 50 log groups, so { $number } queries ran: `stats` and `limit` apply to each of them, see the column log_groups.
 insights-shortfall = From { $start } to { $end } { $rows } rows came, and CloudWatch counts { $counted }: run the query again.
 unsplittable-subquery = a subquery looks at other events

@@ -203,6 +203,10 @@ edge-rule-setting = 設定 { $name }
 edge-rule-action = アクション { $name }
 edge-rule-limit = { $period } 秒あたり { $count } リクエストのレート制限、アクション { $action }
 edge-rule-settings = { $settings }
+insights-class = 検索しなかったロググループ: { $groups }。{ $kind ->
+    [DELIVERY] 配信クラスのロググループはクエリできません。
+   *[INFREQUENT_ACCESS] 低頻度アクセスのログクラスは、このクエリのコマンドに対応していません: { $commands }。
+  }
 insights-blocks = 1 つのクエリで検索できるロググループは 50 個までのため、{ $number } 個のクエリを実行しました。`stats` と `limit` はクエリごとに適用されます (log_groups 列を参照)。
 insights-shortfall = { $start } から { $end } では、CloudWatch の件数 { $counted } に対して { $rows } 行しか返されませんでした。もう一度クエリを実行してください。
 unsplittable-subquery = サブクエリが別のイベントを参照しています
