@@ -135,9 +135,9 @@ def report(
 
 
 def hide_address_grammar() -> None:
-    """Hide a module with which jsonschema, which papermill imports, checks addresses that no notebook has.
+    """Hide a module with which jsonschema, which nbformat imports, checks addresses that no notebook has.
 
-    Importing it compiles a grammar, which takes longer than all other imports of papermill.
+    Importing it compiles a grammar, which takes longer than all other imports of a report.
     """
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
@@ -247,6 +247,7 @@ def lab(arguments: tuple[str, ...], folder: Path | None, language: str) -> None:
     from watchme_analysis.report.request import notebooks_folder
 
     require("lab", "lab")
+    hide_address_grammar()
     if arguments and not arguments[0].startswith("-"):
         copies = copy_notebooks(Path(arguments[0]), folder, language)
         out = Printer(language)
