@@ -36,7 +36,7 @@ def test_the_state_of_a_system_is_read_as_it_was_stored(tmp_path):
     ended = replace(INCIDENT, id="old", end=at(1))
     stored = SystemState(
         {"backlog": QuestionState(INCIDENT, (ended,), at(3)), "health": QuestionState()},
-        (replace(NOTICE, before=ended, earlier=3, error="It broke.", pages={"en": "p"}, has_diagnosis=True),),
+        (replace(NOTICE, before=ended, earlier=3, error="It broke.", pages={"en": "p"}),),
         "It failed.",
         {"chat": "It is down.", "日報": "\ud83d"},
     )

@@ -50,7 +50,7 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
         ("throttles", "worker"), ("health", "https://example.com"),
     ]  # fmt: skip
     # A few messages and a minute are no harm in any queue.
-    found = limits_from_the_hour_before(aws, kinds, NOW)
+    found = limits_from_the_hour_before(aws, kinds)
     assert [each.most for each in found] == [10.0, 0.0, 60.0, 0.0, 0.0, 0.0]
     assert [(each.kind, each.resource) for each in found] == kinds
     aws.values = {
@@ -59,7 +59,7 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
     }  # fmt: skip
     visible, hidden = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
     aws.counts[URL + "dead"] = {visible: "1", hidden: "1"}
-    assert [each.most for each in limits_from_the_hour_before(aws, kinds, NOW)] == [
+    assert [each.most for each in limits_from_the_hour_before(aws, kinds)] == [
         20.0,
         2.0,
         90.0,
@@ -69,11 +69,11 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
     ]
     # Visible messages now, hidden ones left out.
     aws.counts[URL + "orders"] = {visible: "24", hidden: "1"}
-    assert limits_from_the_hour_before(aws, kinds[:1], NOW)[0].most == 24.0
+    assert limits_from_the_hour_before(aws, kinds[:1])[0].most == 24.0
     # An endpoint alone is watched without AWS.
-    assert limits_from_the_hour_before(None, kinds[5:], NOW) == (
+    assert limits_from_the_hour_before(None, kinds[5:]) == (
         HarmLimit("health", "https://example.com", 0.0),
     )
     aws.status = "Forbidden"
-    refused = refusal(limits_from_the_hour_before, aws, kinds[3:4], NOW, error=ServiceError)
+    refused = refusal(limits_from_the_hour_before, aws, kinds[3:4], error=ServiceError)
     assert refused == {"error-metric-not-returned": {"metric": "x"}}

@@ -26,8 +26,7 @@ class Notice:
     :mod:`.changes`, or one of this module; the first is the headline. A failure has an ``error`` and no
     question. ``before`` is the incident as it was known before; ``earlier`` the number of earlier ones with
     the same cause. ``due`` are the names of the destinations that receive it, and ``pages`` folder or file of
-    the report below the folder of the notice, by the name of its variant. ``has_diagnosis`` tells whether
-    diagnoses are stored beside it, by level of redaction.
+    the report below the folder of the notice, by the name of its variant.
     """
 
     id: str
@@ -41,7 +40,6 @@ class Notice:
     error: str = ""
     due: tuple[str, ...] = ()
     pages: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    has_diagnosis: bool = False
 
     @property
     def kind(self) -> str:

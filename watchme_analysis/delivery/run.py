@@ -335,7 +335,7 @@ class _Work:
             for name in notice.due
             if self.run.destinations[name].type not in PUBLISHERS or self._variant(name).name in pages
         )
-        return replace(notice, due=due, pages=pages, has_diagnosis=True)
+        return replace(notice, due=due, pages=pages)
 
     def _variant(self, name: str) -> Variant:
         """Return the variant of a report that a destination receives."""

@@ -168,9 +168,9 @@ def alarms_on(aws: Aws, queues: set[str]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def read_traffic(aws: Aws, queue: str, now: datetime | None = None) -> Traffic:
+def read_traffic(aws: Aws, queue: str) -> Traffic:
     """Return what CloudWatch recorded of a queue over the last 14 days."""
-    end = now or datetime.now(UTC)
+    end = datetime.now(UTC)
     sent, in_flight, delayed = queue_points(
         aws,
         queue,

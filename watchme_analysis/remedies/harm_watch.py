@@ -91,19 +91,17 @@ class HarmLimit:
         return Duration(value) if self.kind == "age" else Number(value)
 
 
-def limits_from_the_hour_before(
-    aws: Aws | None, kinds: Sequence[tuple[Kind, str]], now: datetime | None = None
-) -> tuple[HarmLimit, ...]:
-    """Return a limit for each kind and resource: the highest value within the hour before ``now``.
+def limits_from_the_hour_before(aws: Aws | None, kinds: Sequence[tuple[Kind, str]]) -> tuple[HarmLimit, ...]:
+    """Return a limit for each kind and resource: the highest value within the last hour.
 
     ``aws`` is None when only endpoints are watched. A queue or CloudWatch that can't be read is a
     ServiceError.
     """
-    now = now or datetime.now(UTC)
     limits = [HarmLimit(kind, resource, _LEAST.get(kind, 0.0)) for kind, resource in kinds]
     if aws is None:
         return tuple(limits)
     in_metrics = [each for each in limits if each.kind in _METRICS]
+    now = datetime.now(UTC)
     highest = _highest(in_metrics, aws, Window(now - BEFORE, now))
     found = []
     for each in limits:

@@ -58,11 +58,10 @@ def ownership_of(
     return Ownership(place.settings["bucket"], key, aws_of, place.redact == LEVELS[0], takes_over)
 
 
-def account_of(profile: str | None, region: str | None, timeout_s: float = _TIMEOUT_S) -> AwsOf:
+def account_of(profile: str | None, region: str | None) -> AwsOf:
     """Return a function that returns the account in a region, for calls that are not repeated.
 
-    Profile and region are those of the run; the region is used where a destination states none. ``timeout_s``
-    is the time to wait for each part of a response.
+    Profile and region are those of the run; the region is used where a destination states none.
     """
     accounts: dict[str | None, session.Aws] = {}
 
@@ -72,7 +71,7 @@ def account_of(profile: str | None, region: str | None, timeout_s: float = _TIME
             # A repeated call could deliver twice; the outbox repeats where it can't.
             accounts[place] = session.Aws(
                 session.SessionTarget(profile, place),
-                session.RateLimits(attempts=1, read_timeout_s=timeout_s),
+                session.RateLimits(attempts=1, read_timeout_s=_TIMEOUT_S),
             )
         return accounts[place]
 
