@@ -45,6 +45,13 @@ def test_the_policy_is_printed_without_a_case_of_messages():
     assert "sqs:DeleteMessage" in json.loads(run("--print-policy").stdout)["Statement"][0]["Action"]
 
 
+def test_policy_of_a_case_receives_from_its_dlqs_alone(shorter):
+    statements = json.loads(run(shorter.path, "--print-policy").stdout)["Statement"]
+    [receiving] = [each for each in statements if "sqs:ReceiveMessage" in each["Action"]]
+    dlqs = shorter.table("queues")["dlq"].dropna().unique()
+    assert receiving["Resource"] == sorted(f"arn:aws:sqs:*:*:{name}" for name in dlqs)
+
+
 @pytest.mark.slow
 def test_messages_are_created_for_work_that_no_message_names(
     front, moto_port, shorter, tmp_path, monkeypatch

@@ -71,9 +71,7 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
     aws.counts[URL + "orders"] = {visible: "24", hidden: "1"}
     assert limits_from_the_hour_before(aws, kinds[:1])[0].most == 24.0
     # An endpoint alone is watched without AWS.
-    assert limits_from_the_hour_before(None, kinds[5:]) == (
-        HarmLimit("health", "https://example.com", 0.0),
-    )
+    assert limits_from_the_hour_before(None, kinds[5:]) == (HarmLimit("health", "https://example.com", 0.0),)
     aws.status = "Forbidden"
     refused = refusal(limits_from_the_hour_before, aws, kinds[3:4], error=ServiceError)
     assert refused == {"error-metric-not-returned": {"metric": "x"}}
