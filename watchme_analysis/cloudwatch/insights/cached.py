@@ -175,7 +175,7 @@ def _with_cached_part(query: InsightsQuery, entry: CacheEntry, rest: QueryResult
     is_splittable = query.unsplittable_reason is None
     statistics = entry.value["statistics"]
     rows: list[Row] = [row for row in entry.value["rows"] if not is_splittable or _time(row) < end]
-    result = QueryResult(query, rows)
+    result = QueryResult(query, rows, notes=[*query.notes])
     result.records_matched = float(len(rows)) if is_splittable else statistics.get("matched")
     result.records_scanned = float(statistics.get("scanned") or 0)
     result.cached_at = entry.taken_at

@@ -140,9 +140,6 @@ class QueryResult:
     cached_at: datetime | None = None  # time at which the cached part was retrieved
     notes: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.notes = [*self.query.notes, *self.notes]
-
     def mark_incomplete(self, reason: str, status: str | None = None) -> None:
         """Mark the result as incomplete and note the reason once."""
         self.truncated = True

@@ -123,7 +123,7 @@ class _Run:
 
     def __init__(self, aws: Aws, queries: Sequence[InsightsQuery], row_limit: int, deadline: float) -> None:
         self.aws, self.row_limit, self.deadline = aws, row_limit, deadline
-        self.results = [QueryResult(query) for query in queries]
+        self.results = [QueryResult(query, notes=[*query.notes]) for query in queries]
         # For each query, the start of a window (epoch milliseconds) and the rows of that window.
         self.parts: list[list[tuple[int, list[Row]]]] = [[] for _ in queries]
         self.refusals: dict[int, ServiceError] = {}
@@ -159,7 +159,7 @@ class _Run:
 
     def _add_windows(self, index: int, windows: Iterable[QueryWindow]) -> None:
         """Queue windows of a query."""
-        self.pool.add(Task(index, window) for window in windows)
+        self.pool.waiting.extend(Task(index, window) for window in windows)
 
     # Start
 
@@ -195,7 +195,7 @@ class _Run:
         if self.row_limit > DEFAULT_LIMIT and _LIMIT_REFUSED.search(text_of_error(error)):
             # Accounts and services that are compatible with CloudWatch may accept 10,000 rows only.
             self.row_limit = DEFAULT_LIMIT
-            self.pool.add([task])
+            self.pool.waiting.append(task)
             return
         groups = result.query.log_groups
         refused = note("insights-refused", groups=Names(tuple(groups), limit=2), error=as_message(error))
@@ -203,13 +203,13 @@ class _Run:
         self.refusals[index] = error
         others = [waiting for waiting in self.pool.waiting if waiting.query_index != index]
         self.pool.waiting.clear()
-        self.pool.add(others)
+        self.pool.waiting.extend(others)
 
     # Poll
 
     def _poll_until_done(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> None:
         """Start and poll queries until none is left, the deadline passes or the scan ceiling is exceeded."""
-        while not self.pool.idle:
+        while self.pool.waiting or self.pool.running:
             scanned = sum(result.bytes_scanned for result in self.results)
             if time.monotonic() >= self.deadline:
                 self._give_up(note("insights-deadline"), "Timeout")
@@ -268,7 +268,9 @@ class _Run:
         if halves:
             self._add_windows(task.query_index, halves)
         elif finished.status == "Failed" and task.attempts < _MAX_RESTARTS:
-            self.pool.add([replace(task, attempts=task.attempts + 1, bytes_scanned=0.0, not_before=0.0)])
+            self.pool.waiting.extend(
+                [replace(task, attempts=task.attempts + 1, bytes_scanned=0.0, not_before=0.0)]
+            )
         else:
             if not task.is_count:
                 self.parts[task.query_index].append((task.window.from_ms, finished.rows))
@@ -304,7 +306,7 @@ class _Run:
             if not missing:
                 self._keep(task, rows)
             elif task.stream is None:
-                self.pool.add([Task(index, window, counts_streams=True)])
+                self.pool.waiting.extend([Task(index, window, counts_streams=True)])
             else:
                 self._keep_truncated(task, rows, "millisecond")
             return
@@ -315,7 +317,7 @@ class _Run:
             if remaining <= self.row_limit:
                 self._add_windows(index, [rest])
             elif rest.seconds > 1:
-                self.pool.add([Task(index, rest, count_bin_seconds(rest))])
+                self.pool.waiting.extend([Task(index, rest, count_bin_seconds(rest))])
             else:
                 count = math.ceil(remaining / (TARGET_FILL * self.row_limit))
                 self._add_windows(index, rest.parts(count) or [rest])
@@ -336,7 +338,7 @@ class _Run:
     def _take_streams(self, task: Task, finished: FinishedQuery) -> None:
         """Queue a query for each log stream of a millisecond that holds more rows than one query returns."""
         streams = [row["@logStream"] for row in finished.rows if row.get("@logStream")]
-        self.pool.add(Task(task.query_index, task.window, stream=stream) for stream in streams)
+        self.pool.waiting.extend(Task(task.query_index, task.window, stream=stream) for stream in streams)
         if not streams or len(streams) == _COUNT_LIMIT:
             self._keep_truncated(task, [], "millisecond")
 
@@ -395,15 +397,6 @@ class QueryPool:
         self._slots = aws.rate_limits.concurrent_queries
         self._fastest_s: float | None = None
 
-    def add(self, tasks: Iterable[Task]) -> None:
-        """Queue tasks."""
-        self.waiting.extend(tasks)
-
-    @property
-    def idle(self) -> bool:
-        """True when no query is waiting or running."""
-        return not (self.waiting or self.running)
-
     def poll(self) -> list[tuple[Task, FinishedQuery]]:
         """Return the queries that ended, after filling free slots and waiting until a poll is due."""
         self._start_waiting()
@@ -454,7 +447,7 @@ class QueryPool:
             _LOG.info(
                 "query %s started: %s; %d running, %d waiting",
                 task.query_id,
-                _window_text(task),
+                task.window,
                 len(self.running),
                 len(self.waiting),
             )
@@ -468,7 +461,7 @@ class QueryPool:
         self.waiting.appendleft(task)
         _LOG.info(
             "no free query slot in the account: %s waits %.2f s, at most %d queries at once",
-            _window_text(task),
+            task.window,
             wait_s,
             self._slots,
         )
@@ -566,8 +559,3 @@ def _bounds(window: QueryWindow) -> tuple[Resource, Resource]:
     """Return the first second of a window and the first second after it, for a note."""
     first, end = (datetime.fromtimestamp(second, UTC) for second in (window.first_second, window.end_second))
     return Resource(first.isoformat()), Resource(end.isoformat())
-
-
-def _window_text(task: Task) -> str:
-    """Return the bounds of a task's query, for the log."""
-    return " to ".join(str(bound) for bound in _bounds(task.window))

@@ -51,6 +51,12 @@ class QueryWindow:
     from_ms: int
     to_ms: int
 
+    def __str__(self) -> str:
+        """Return the bounds, for the log."""
+        return " to ".join(
+            datetime.fromtimestamp(bound / 1000, UTC).isoformat() for bound in (self.from_ms, self.to_ms)
+        )
+
     @property
     def first_second(self) -> int:
         """Epoch second in which the window starts."""
