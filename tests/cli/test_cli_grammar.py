@@ -27,7 +27,7 @@ WITHOUT_TO = {"cause", "config trust", "lab", "mcp", "schedule install", "schedu
 CALL_AWS = {
     "alarms apply", "alarms plan", "alarms undo", "alarms verify", "audit", "case pull", "config check",
     "config init", "config show", "deploy apply", "deploy plan", "deploy rollback", "fifo apply",
-    "fifo check", "fifo plan", "fifo undo", "guard", "loadtest", "probe", "query run",
+    "fifo check", "fifo plan", "fifo undo", "guard", "loadtest", "notify test", "probe", "query run",
     "queue archive", "queue purge", "redrive", "run", "settings apply", "settings plan", "settings undo",
 }  # fmt: skip
 OVER_A_WINDOW = {"access", "alarms backtest", "case pull", "diagnose", "query run", "report", "simulate"}

@@ -17,6 +17,15 @@ class ExitCode(IntEnum):
     STOPPED = 130  # Ctrl-C, as shells report it
 
 
+# Exit codes of the outcomes of remedies.
+OF_OUTCOME = {
+    "complete": ExitCode.DONE,
+    "undone": ExitCode.FAILED,
+    "stopped": ExitCode.FAILED,
+    "refused": ExitCode.BAD_INPUT,
+}
+
+
 def exit_code_of(fail_on: str | None, diagnoses: Iterable[Mapping[str, Any]]) -> ExitCode:
     """Return the exit code for diagnoses, as their JSON objects, and the level of ``--fail-on``.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.exit_codes import OF_OUTCOME
 from watchme_analysis.cli.options import (
     FiniteRange,
     Seconds,
@@ -21,7 +22,7 @@ from watchme_analysis.cli.options import (
     timezone_option,
 )
 from watchme_analysis.cli.output import Output, file_option, form_options, output_of
-from watchme_analysis.cli.plans import EXIT_CODES, journal_option, remedy_grants, reporter_of
+from watchme_analysis.cli.plans import journal_option, remedy_grants, reporter_of
 from watchme_analysis.cli.probe import with_message
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.cloudwatch.iam_policy import Grant, grants_of
@@ -245,4 +246,4 @@ def _apply(plan: LoadPlan, path: Path, output: Output, out: Printer, options: di
         lambda: found["compared"],
         out.text(result.sentence),
     )
-    return EXIT_CODES[result.outcome]
+    return OF_OUTCOME[result.outcome]

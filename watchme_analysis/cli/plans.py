@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.exit_codes import OF_OUTCOME
 from watchme_analysis.cli.options import (
     case_option,
     language_option,
@@ -33,8 +34,6 @@ journal_option = click.option(
 )
 # Remedies whose undo has a name of its own.
 _UNDO_VERBS = {"deploy": "rollback"}
-# Exit codes of the outcomes of remedies.
-EXIT_CODES = {"complete": 0, "undone": 1, "stopped": 1, "refused": 2}
 
 
 def planning_options(remedy: str, *required: str) -> Callable[[F], F]:
@@ -244,4 +243,4 @@ def apply_and_print(
             yield out.words("plan-undo-how", command=Code(f"watchme {remedy} {verb} {shell_path(path)}"))
 
     output.show(lines, document, lambda: rows, out.text(result.sentence))
-    return EXIT_CODES[result.outcome]
+    return OF_OUTCOME[result.outcome]

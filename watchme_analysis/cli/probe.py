@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.cli.options import (
     Seconds,
     language_option,
@@ -45,8 +46,6 @@ def with_message(error: Exception) -> Exception:
     return error
 
 
-# Exit code when a probe could not be written or published.
-INCOMPLETE = 1
 # With a URL, the option adds that URL; without, it sets the vantage of all other URLs.
 HERE = "-"
 _VANTAGE_OPTION: dict[str, Any] = {"multiple": True, "is_flag": False, "flag_value": HERE, "metavar": "[URL]"}
@@ -204,7 +203,7 @@ def probe(urls: tuple[str, ...], inside: tuple[str, ...], host: tuple[str, ...],
     with publisher:
         prober.run(targets, every_s, for_s, fetch_and_publish, writer, stop)
     echo(out.text(publisher.summary()), err=True)
-    return _summary(writer, out) or (INCOMPLETE if publisher.unwritten else 0)
+    return _summary(writer, out) or (ExitCode.FAILED if publisher.unwritten else ExitCode.DONE)
 
 
 def _line_of(out: Printer, row: dict[str, Any], problem: Exception | None) -> str:
@@ -219,7 +218,7 @@ def _line_of(out: Printer, row: dict[str, Any], problem: Exception | None) -> st
 def _summary(writer: prober.Writer, out: Printer) -> int:
     """Print how many probes were written, and return the exit code."""
     out.print_message("probe-written", err=True, rows=writer.rows, lost=writer.lost, file=writer.path)
-    return INCOMPLETE if writer.lost else 0
+    return ExitCode.FAILED if writer.lost else ExitCode.DONE
 
 
 def _publisher(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from watchme_analysis.cli.aws import session_of, session_options
+from watchme_analysis.cli.exit_codes import OF_OUTCOME, ExitCode
 from watchme_analysis.cli.options import (
     case_option,
     language_option,
@@ -23,7 +24,7 @@ from watchme_analysis.cli.output import (
     output_of,
     output_options,
 )
-from watchme_analysis.cli.plans import EXIT_CODES, remedy_grants, reporter_of
+from watchme_analysis.cli.plans import remedy_grants, reporter_of
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.cloudwatch.iam_policy import Grant
 from watchme_analysis.errors import InputError
@@ -32,7 +33,6 @@ from watchme_analysis.text.message import Choice, Code, Duration, Message, Resou
 from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_path
 
-_INCOMPLETE = 1
 # Senders or errors named in a line.
 _MOST_NAMES = 5
 
@@ -97,7 +97,7 @@ def archive_command(queue: str, to: Path, **options: Any) -> int:
         lambda: about | {"missed": [*map(out.document, found.missed)]},
         lambda: [about | {"missed": len(found.missed)}],
     )
-    return _INCOMPLETE if found.missed else 0
+    return ExitCode.FAILED if found.missed else ExitCode.DONE
 
 
 @queue_group.command(
@@ -172,7 +172,7 @@ def purge_command(queue: str, **options: Any) -> int:
     record = str(result.record) if result.record else None
     numbers = {"deleted": result.deleted, "uncertain": len(result.uncertain)}
     show({"queue": queue, "outcome": result.outcome, **numbers, "record": record})
-    return EXIT_CODES[result.outcome]
+    return OF_OUTCOME[result.outcome]
 
 
 def _plan(queue: str, archive: Archive, errors: dict[str, int], visibility_timeout_s: int) -> list[Message]:

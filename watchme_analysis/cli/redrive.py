@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from watchme_analysis.aws_shapes.names import region_of, resource_name
 from watchme_analysis.cli.aws import session_options
 from watchme_analysis.cli.completion import CASE, complete_queues
+from watchme_analysis.cli.exit_codes import OF_OUTCOME, ExitCode
 from watchme_analysis.cli.options import (
     FiniteRange,
     Seconds,
@@ -29,7 +30,7 @@ from watchme_analysis.cli.output import (
     form_options,
     output_of,
 )
-from watchme_analysis.cli.plans import EXIT_CODES, remedy_grants, reporter_of
+from watchme_analysis.cli.plans import remedy_grants, reporter_of
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.cloudwatch.iam_policy import Grant
 from watchme_analysis.errors import InputError
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from watchme_analysis.remedies.redrive import RedriveAudit
     from watchme_analysis.remedies.redrive_plan import RedrivePlan
 
-INCOMPLETE = 1
 # Largest number of message ids in an output line.
 _MOST_IDS = 5
 # First bytes of each line of a list, and characters of a body in a table.
@@ -200,7 +200,7 @@ def redrive(case: Path | None, queue: str | None, *, to: Path | None, **options:
     if to is None or is_form_stated:
         _show_list(plan, output, out)
     _print_plan(plan, to, out)
-    return INCOMPLETE if plan.unread else 0
+    return ExitCode.FAILED if plan.unread else ExitCode.DONE
 
 
 def _show_list(plan: RedrivePlan, output: Output, out: Printer) -> None:
@@ -289,7 +289,7 @@ def _complete(
         lambda: found["messages"],
         out.text(audit.sentence),
     )
-    return EXIT_CODES[audit.outcome]
+    return OF_OUTCOME[audit.outcome]
 
 
 def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:
