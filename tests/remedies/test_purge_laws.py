@@ -241,7 +241,7 @@ def test_purge_claims_nothing_before_the_counts_have_settled(queue_server, clock
 
 
 @pytest.mark.fuzz
-@drawn(least=50, per_s=0.3)
+@drawn(least=25, per_s=0.3)
 @given(world=WORLDS, run=RUNS)
 def test_drawn_purges_break_no_law(queue_server, clocked, tmp_path_factory, world, run):
     check_purge(World(queue_server, **world), clocked, tmp_path_factory.mktemp("purge") / "dlq.gz", run)

@@ -118,7 +118,7 @@ def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_pat
 
 
 @pytest.mark.fuzz
-@drawn(least=100, per_s=0.3)
+@drawn(least=40, per_s=0.3)
 @given(world=WORLDS, kill=kill_plans(CALLS))
 def test_drawn_worlds_break_no_law(queue_server, clocked, tmp_path_factory, world, kill):
     check_runs(
