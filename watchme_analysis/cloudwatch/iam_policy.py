@@ -82,8 +82,9 @@ def action_of(service: str, api_name: str) -> str:
 def api_names(service: str) -> dict[str, str]:
     """Return the name of each operation of a service in its API, by boto3's name; no session is needed."""
     from botocore import xform_name
-    from botocore.loaders import Loader
 
-    names = Loader().load_service_model(service, "service-2")["operations"]
+    from watchme_analysis.cloudwatch.session import model_loader
+
+    names = model_loader().load_service_model(service, "service-2")["operations"]
     # The API model of Lambda appends dates to old operations: Invoke, not Invoke20150331.
     return {xform_name(name): name.rstrip("0123456789") for name in names}

@@ -292,7 +292,7 @@ class Aws:
 
         meta = self.client(service).meta
         name = meta.method_to_api_mapping[operation]
-        config = _model_loader().load_service_model(service, "paginators-1")["pagination"][name]
+        config = model_loader().load_service_model(service, "paginators-1")["pagination"][name]
         model = meta.service_model.operation_model(name)
         paginator = Paginator(partial(self.call, service, operation), config, model)
         try:
@@ -401,7 +401,7 @@ def _with_resource(action: str, parameters: dict[str, Any]) -> str:
 
 
 @cache
-def _model_loader() -> Any:
+def model_loader() -> Any:
     """Return the loader of AWS's service models, shared by all sessions since it caches the large models."""
     from botocore.loaders import create_loader
 
@@ -428,7 +428,7 @@ def _boto3_session(target: SessionTarget) -> Any:
     if target.profile is None:  # otherwise another account than the one that the file names would be used
         load_config().check_confirmed("profile")
     core = get_session()
-    core.register_component("data_loader", _model_loader())
+    core.register_component("data_loader", model_loader())
     # The AWS CLI obeys AWS_REGION, boto3 does not.
     region = target.region or os.environ.get("AWS_REGION")
     return boto3.Session(botocore_session=core, profile_name=target.profile, region_name=region)
