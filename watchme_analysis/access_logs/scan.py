@@ -91,18 +91,6 @@ def _first(lines: Iterable[bytes], reader: ReferenceParser) -> int | None:
     return None
 
 
-def time_range_of(logs: Iterable[tuple[Input, ReferenceParser]]) -> tuple[datetime | None, datetime | None]:
-    """Return the first and last time of logs; None for the last unless every log has one."""
-    firsts, lasts = [], []
-    for one, reader in logs:
-        firsts.append(first_time(one, reader) if one.size else None)
-        lasts.append(last_time(one, reader))
-    known = [moment for moment in lasts if moment is not None]
-    ends = known if len(known) == len(lasts) else []
-    begins = [moment for moment in firsts if moment is not None]
-    return _moment(min(begins, default=None)), _moment(max(ends, default=None))
-
-
 def _microseconds(moment: datetime | None) -> int | None:
     """Return microseconds since the epoch."""
     return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
@@ -230,8 +218,14 @@ class AccessScan:
         return list(zone.notes()) if isinstance(zone, NotedZone) else []
 
     def time_range(self) -> tuple[datetime | None, datetime | None]:
-        """Return the first and last time in the logs, before selection; see :func:`time_range_of`."""
-        return time_range_of((one, self._reader(one)) for one in self.inputs)
+        """Return the first and last time in the logs, before selection; None for a last that a log lacks."""
+        firsts = [first_time(one, self._reader(one)) if one.size else None for one in self.inputs]
+        lasts = [last_time(one, self._reader(one)) for one in self.inputs]
+        begins = [moment for moment in firsts if moment is not None]
+        ends = [moment for moment in lasts if moment is not None]
+        return _moment(min(begins, default=None)), _moment(
+            max(ends, default=None) if len(ends) == len(lasts) else None
+        )
 
     def zone_written(self) -> tzinfo:
         """Return the zone of the last time with a zone at the start of a log, else UTC."""

@@ -35,23 +35,6 @@ if TYPE_CHECKING:
     Bounds = tuple[Array, Array]
 
 
-def most_common_plan(size: int, reader: ReferenceParser) -> LogFormat | None:
-    """Return the format of most lines of a sample, None for lines that only the reference parser reads.
-
-    ``size``: number of lines of the sample; ``reader``: reference parser that has been prepared with the
-    sample.
-    """
-    if reader.fields is not None:
-        return None
-    shaped = [line for line in reader.others if line.startswith(b"{")]
-    if 2 * len(shaped) > size:
-        plans = Counter(shape_of(line, reader.keys) for line in shaped)
-        plan = plans.most_common(1)[0][0]
-        if plan is not None:
-            return plan
-    return reader.formats[0] if len(reader.others) < size else None
-
-
 # Bytes below which loading the compiled parser costs more than it saves.
 FAST_FROM = 16 << 20
 # Lines are read by the compiled loop where it pays and is installed, by the loop, or by the reference parser.
@@ -166,8 +149,17 @@ class Engine:
         return plan is not None and self._program(plan) is not None
 
     def _plan(self, size: int, reader: ReferenceParser) -> LogFormat | None:
-        """Return the format of most lines of a sample, None if the lines are read one by one."""
-        plan = most_common_plan(size, reader)
+        """Return the format of most lines of a sample, None for lines that only the reference parser reads.
+
+        ``size``: number of lines of the sample; ``reader``: reference parser that has been prepared with it.
+        """
+        if reader.fields is not None:
+            return None
+        plan = reader.formats[0] if len(reader.others) < size else None
+        shaped = [line for line in reader.others if line.startswith(b"{")]
+        if 2 * len(shaped) > size:
+            shapes = Counter(shape_of(line, reader.keys) for line in shaped)
+            plan = shapes.most_common(1)[0][0] or plan
         # Only the reference parser reads the time of a prefix.
         timeless = plan is not None and reader.prefixed and not column_sources(plan.names).times
         return None if timeless else plan

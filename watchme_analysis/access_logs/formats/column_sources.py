@@ -108,11 +108,6 @@ class ColumnSources:
         """Return whether the format has a request line and variables that may repeat parts of it."""
         return self.request == "request" and bool(self.present(REQUEST_PARTS))
 
-    @property
-    def has_several_targets(self) -> bool:
-        """Return whether a target may replace another that is missing."""
-        return len(self.present(TARGETS)) > 1
-
 
 @lru_cache(maxsize=256)
 def column_sources(names: tuple[str, ...]) -> ColumnSources:
