@@ -91,7 +91,7 @@ def test_the_recorder_says_that_it_needs_nginx_before_anything_runs(tmp_path, re
 @pytest.mark.nginx
 @pytest.mark.slow
 @pytest.mark.skipif(NGINX is None or sys.platform != "linux", reason="recording needs Linux and nginx")
-def test_a_stopped_process_at_a_production_systems_pace_leaves_the_traces_that_its_truth_states(tmp_path):
+def test_a_process_stopped_at_a_production_pace_leaves_the_stated_traces(tmp_path):
     out = tmp_path / "down"
     words = ["stopped", str(out), "--seconds", "14", "--fault-at", "4", "--fault-for", "6", "--rate", "3"]
     done = run(*words, "--prefixes", "--no-edge", "--log-format", "combined", "--monitor-every", "1")

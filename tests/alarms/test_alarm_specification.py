@@ -244,7 +244,7 @@ def tried(spec, *points):
     return found, raised, messages_in(message_of(found.note))
 
 
-def test_a_ratio_an_expression_and_a_share_of_the_timeout_are_compared_in_their_units():
+def test_ratios_expressions_and_shares_of_timeouts_are_compared_in_their_units():
     ratio = parsed(("metric",), ratio=["E", "I"], threshold=10)
     parts = recorded("E", 1.0, 2.0, 1.0), recorded("I", 10.0, 10.0, 10.0)
     assert tried(ratio, *parts)[1] == [(at(2), at(3))]

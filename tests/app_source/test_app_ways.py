@@ -19,7 +19,7 @@ def read(folder, text):
     return set(zip(handlers["method"], handlers["path"], handlers["runs_on"], strict=True)), ways
 
 
-def test_a_plain_generator_of_a_streamed_answer_runs_on_threads_and_an_async_one_on_the_loop(tmp_path):
+def test_streamed_plain_generators_run_on_threads_and_async_ones_on_the_loop(tmp_path):
     _, ways = read(
         tmp_path,
         """
@@ -69,7 +69,7 @@ def test_a_plain_generator_of_a_streamed_answer_runs_on_threads_and_an_async_one
     }
 
 
-def test_a_coroutine_needs_threads_for_what_it_streams_from_a_plain_generator_or_a_file(tmp_path):
+def test_coroutines_need_threads_to_stream_plain_generators_and_files(tmp_path):
     (tmp_path / "app.py").write_text(
         textwrap.dedent("""
             from fastapi import FastAPI
@@ -97,7 +97,7 @@ def test_a_coroutine_needs_threads_for_what_it_streams_from_a_plain_generator_or
 
 
 @pytest.mark.slow
-def test_dependencies_of_an_application_a_router_and_an_inclusion_are_those_of_each_handler(tmp_path):
+def test_handlers_inherit_dependencies_of_application_router_and_inclusion(tmp_path):
     _, ways = read(
         tmp_path,
         """

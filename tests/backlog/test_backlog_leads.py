@@ -125,7 +125,7 @@ def test_work_of_calls_without_a_response_may_have_been_done(error, reason):
 
 
 @pytest.mark.slow
-def test_the_path_of_a_file_names_the_day_of_its_work_and_a_body_without_any_leaves_it_open():
+def test_the_path_of_a_file_names_the_day_of_its_work_else_it_is_unknown():
     world = World()
     world.fail(600, 700, 0.1, REFUSED)
     messages = world.table("queue_messages")

@@ -27,7 +27,7 @@ def down_before(hours):
 
 
 @pytest.mark.slow
-def test_an_earlier_incident_of_the_same_queue_is_reported_with_its_window_and_its_cause(tmp_path):
+def test_an_earlier_incident_of_a_queue_has_its_window_and_cause(tmp_path):
     truth, found = diagnose_world(tmp_path, 702016, "consumer_failing", down_before(12))
     assert found.cause == "consumer_failing"
     (other,) = found.extra["other_incidents"]

@@ -22,7 +22,7 @@ def sentences(found):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["health-threadpool", "backlog-dlq"])
-def test_a_diagnosis_is_entirely_in_the_chosen_language_and_has_a_message_for_each_sentence(diagnosed, name):
+def test_each_sentence_of_a_diagnosis_has_a_message_in_the_chosen_language(diagnosed, name):
     japanese, english = (diagnosed(name).to_dict(language) for language in ("ja", "en"))
     reported = list(zip(sentences(english), sentences(japanese), strict=True))
     assert len(reported) > 20

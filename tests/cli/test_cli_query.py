@@ -42,7 +42,7 @@ def run(*arguments):
 
 
 @pytest.mark.slow
-def test_more_than_fifty_groups_come_in_order_of_time_or_say_which_groups_a_row_counts(groups, capsys):
+def test_rows_of_many_groups_are_in_order_of_time_or_name_their_groups(groups, capsys):
     at = int((NOW - timedelta(hours=1)).timestamp() * 1000)
     for first, group in enumerate((GROUPS[0], GROUPS[55])):
         moments = range(at + first, at + 10, 2)

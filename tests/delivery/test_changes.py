@@ -116,7 +116,7 @@ def test_an_incident_that_began_after_the_last_look_is_another_one():
     assert state.past[0].cause == "throttled" and state.open.cause == "unpolled"
 
 
-def test_a_cause_that_gives_way_to_another_is_a_change_and_one_that_gets_unknown_is_none():
+def test_another_cause_is_a_change_and_an_unknown_cause_is_none():
     kinds, state = looks(
         (2, found(start=1, cause="throttled")), (3, found(start=1)), (4, found(start=1, cause="unpolled"))
     )

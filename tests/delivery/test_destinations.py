@@ -90,7 +90,7 @@ def mattermost(tmp_path, webhook):
     return made(tmp_path, "apprise", url=f"file:{tmp_path / 'secret'}")
 
 
-def test_a_service_of_apprise_receives_the_first_screen_in_which_evidence_mentions_nobody(tmp_path, webhook):
+def test_apprise_receives_the_first_screen_and_evidence_mentions_nobody(tmp_path, webhook):
     said = "<!channel> @everyone: @timestamp [x](https://evil.example)"
     content = replace(CONTENT, sentences=(said,))
     assert mattermost(tmp_path, webhook).send(replace(DELIVERY, content=content)) == "Mattermost"

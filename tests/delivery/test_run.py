@@ -57,7 +57,7 @@ def test_each_destination_has_its_language_and_level_and_equal_reports_are_made_
     assert chat.deliveries[0].content.language == "ja"
 
 
-def test_a_message_links_the_report_only_at_its_own_level_of_redaction_or_a_stricter_one(tmp_path):
+def test_messages_link_reports_of_the_same_or_a_stricter_redaction(tmp_path):
     weak, strict = Received(), Received()
     files = folder_of_reports(tmp_path / "reports", url="https://reports.example.com/")
     found = world(

@@ -246,7 +246,7 @@ def test_headers_are_sent_and_written_nowhere(server, tmp_path, way):
     assert "hunter2" not in (tmp_path / "probes.csv").read_text() + shown
 
 
-def test_the_curl_lines_hold_no_header_but_the_host_and_refuse_to_run_without_the_others(server, tmp_path):
+def test_curl_lines_hold_the_host_alone_and_refuse_to_run_without_other_headers(server, tmp_path):
     headers = ["Host: api.example.com", "X-Api-Key: hunter2"]
     lines = curl_lines([("host", server.url + "/health")], 1, 0.5, headers)
     assert "hunter2" not in lines

@@ -76,7 +76,7 @@ def raising(path):
 
 
 @pytest.mark.slow
-def test_a_handler_that_raises_is_a_fault_of_process_or_dependency_with_its_exception_in_words():
+def test_a_raising_handler_leaves_process_and_dependency_and_is_quoted():
     found = diagnose(investigate(raising(HEALTH)))
     assert (found.verdict, found.cause) == ("inconclusive", None)
     assert {one["layer"] for one in found.extra["layers"] if one["status"] != "refuted"} <= {

@@ -70,7 +70,7 @@ def test_network_ports_and_limits_are_read_in_short_and_long_form(services):
     assert (sidecar.network_mode, sidecar.restart) == ("host", "no")
 
 
-def test_a_container_turns_unhealthy_after_retries_in_a_row_whether_checks_fail_or_hang(services):
+def test_failed_or_hanging_checks_in_a_row_make_a_container_unhealthy(services):
     check = services["behavior"].health
     # Refused at once: now, 30 s and 60 s later. Hanging: 30 s of waiting and 10 s of hanging, three times.
     assert (check.soonest_s, check.latest_s) == (60.0, 120.0)

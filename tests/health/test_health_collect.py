@@ -142,7 +142,7 @@ esac"""
 
 
 @pytest.mark.slow
-def test_the_edge_is_queried_for_its_log_and_rules_in_the_shape_that_the_import_reads(home, folder):
+def test_log_and_rules_of_the_edge_are_stored_as_the_import_reads_them(home, folder):
     record = {
         "RayID": "8f2a11b022c03344",
         "EdgeStartTimestamp": "2025-12-11T01:00:00Z",

@@ -148,7 +148,7 @@ def test_without_times_calm_is_not_claimed():
 
 
 @pytest.mark.slow
-def test_an_incident_that_lasts_to_the_end_is_open_and_of_the_requested_endpoint_alone():
+def test_an_incident_up_to_the_end_is_open_and_of_the_chosen_endpoint_alone():
     made = case(on(REPORT, status=503, upstream=False))
     for name, column in (("access_log", "time"), ("edge_log", "start"), ("probes", "time")):
         frame = made.table(name)

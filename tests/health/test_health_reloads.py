@@ -105,7 +105,7 @@ def test_a_port_that_no_start_command_names_is_the_wrong_one(port, is_wrong):
         ({"status": 502, "error": "upstream_unreachable", "connect_s": 3.0, "header_s": 0.0}, True),
     ],
 )
-def test_where_no_connection_comes_about_the_container_may_be_gone_as_well_as_its_network(gone, keeps_times):
+def test_without_connections_the_container_or_its_network_may_be_gone(gone, keeps_times):
     made = case(lambda path, _: gone if path in SERVICE else None)
     log = made.table("access_log")
     log.loc[log["status"] >= 500, "upstream_connect_time_s"] = None

@@ -64,9 +64,7 @@ def test_the_next_test_asks_the_container_by_the_path_and_address_that_it_has(ad
     ("lines", "begun_s", "layer"),
     [(20, FAULT[0], "nginx"), (3, FAULT[0], "nginx"), (2, FAULT[0], None), (20, -600.0, None)],
 )
-def test_connections_that_nginx_did_not_accept_are_its_fault_though_no_request_is_logged(
-    lines, begun_s, layer
-):
+def test_connections_that_nginx_did_not_accept_are_its_fault_without_a_request(lines, begun_s, layer):
     made = logs(case(lambda path, second: None))
     count = range(lines)
     give(made, "error_log", {

@@ -65,7 +65,7 @@ OBSERVATIONS = st.lists(
 
 
 @given(CAUSES, OBSERVATIONS)
-def test_a_layer_is_as_probable_as_its_causes_together_at_most_and_as_each_of_them_at_least(causes, observed):
+def test_probability_of_a_layer_lies_between_its_largest_cause_and_their_sum(causes, observed):
     weighed = weigh(causes, observed, SIGNALS)
     for layer, probability in weighed.layers.items():
         names = {one.cause for one in causes if one.layer == layer}

@@ -76,7 +76,7 @@ def test_the_drain_forecast_holds_the_truth():
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_without_a_mapping_a_queue_gets_the_function_that_runs_when_messages_come_and_no_other(together):
+def test_without_a_mapping_the_function_that_runs_when_messages_come_is_chosen(together):
     world = World(function="report-maker")
     world.run(600, 50, 1.5)
     if not together:

@@ -19,7 +19,7 @@ def points(resource, metric, *values, stat="Sum", period_s=300, first=0, namespa
     ]  # fmt: skip
 
 
-def test_the_dlq_of_a_queue_is_the_one_that_holds_its_messages_else_its_policys_or_by_name():
+def test_the_dlq_is_known_by_its_messages_else_by_policy_or_name():
     tables = Tables(
         queues=[{"queue": "a", "dlq": "a-old"}, {"queue": "b", "dlq": "b-dead"}, {"queue": "c-queue"}],
         queue_messages=[

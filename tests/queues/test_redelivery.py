@@ -82,7 +82,7 @@ def test_a_surplus_begins_with_the_first_message_received_again():
     assert find_redelivery(pipeline).start == START + pd.Timedelta(minutes=first)
 
 
-def test_the_few_of_many_messages_that_were_worked_on_twice_are_seen_by_their_second_deletes():
+def test_messages_processed_twice_are_seen_by_their_second_deletes():
     world = World()
     for minute in range(1439):
         world.run(minute, 1, 9.0)

@@ -81,7 +81,7 @@ def test_what_can_only_fail_again_is_left_out():
     assert reason == "cannot-succeed" and number > 0
 
 
-def test_messages_that_failed_every_try_among_good_ones_wait_for_a_look_whatever_they_died_of():
+def test_messages_that_alone_failed_every_try_wait_for_a_look():
     world = World()
     world.fail(600, 720, 30.0, "Task timed out after 30.00 seconds", share=0.2)
     hung = redrive(world)

@@ -302,9 +302,7 @@ def test_the_window_of_a_result_is_what_was_looked_at_and_the_case_keeps_its_own
 
 
 @pytest.mark.slow
-def test_a_report_depends_on_no_other_environment_and_nobody_waits_for_what_no_notebook_needs(
-    evidence, notebooks, tmp_path
-):
+def test_a_report_uses_its_own_environment_and_imports_what_its_notebook_needs(evidence, notebooks, tmp_path):
     """Neither another environment's kernel spec nor a user's start-up file reaches a report.
 
     A grammar of addresses, which a library compiles if it can, takes longer than the rest of the start.

@@ -53,7 +53,7 @@ def test_without_ports_only_a_connect_time_tells_of_a_new_connection():
 
 
 @pytest.mark.slow
-def test_the_edge_tells_of_its_connections_to_nginx_by_its_handshake_else_nginx_by_their_requests():
+def test_connections_to_nginx_are_counted_by_handshake_else_by_request_number():
     log = access(
         requested(1, 0.1, edge_ray_id="a" * 16),
         requested(2, 0.1, edge_ray_id="b" * 16),

@@ -81,9 +81,7 @@ def joined_fates(rows, *lines):
         (10, {"kind": "no_live_upstream"}, "unknown"),
     ],
 )
-def test_a_line_belongs_to_a_request_of_its_route_that_ended_in_its_second_or_beside_it(
-    second, more, expected
-):
+def test_a_line_belongs_to_a_request_of_its_route_that_ended_within_a_second(second, more, expected):
     found = joined_fates([(5, 200), (10.1, 502), (20, 200)], line(second, **more))
     assert found["fate"].tolist() == [expected]
 

@@ -451,7 +451,7 @@ def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, t
     assert run(capsys, "config", "check")[0] == 0
 
 
-def test_a_configuration_notes_what_is_refused_and_names_no_address_of_aws_or_with_a_password(account):
+def test_a_proposed_configuration_notes_refusals_and_omits_aws_hosts_and_passwords(account):
     functions = boto3.client("lambda")
     for url, is_api in (
         ("https://abc123.execute-api.eu-west-1.amazonaws.com/prod?key=1", True),

@@ -85,7 +85,7 @@ def reserved(**changes):
     return replace(SETTINGS, poller=replace(PollerSettings(reserved_concurrency=2), **changes))
 
 
-def test_reserved_concurrency_that_fills_the_dlq_alone_is_warned_of_with_its_assumption():
+def test_reserved_concurrency_that_alone_fills_the_dlq_is_a_warning():
     rows = [
         row("own", 30, settings=reserved(throttle_patience_s=None), unfailed=30.0),
         row("worst", 40, settings=reserved(throttle_patience_s=0.0), unfailed=40.0),

@@ -86,7 +86,7 @@ def test_every_message_is_accounted_for(settings, messages, seed):
 BURST = Arrivals([0.1 * message for message in range(300)])
 
 
-def test_reserved_concurrency_sends_healthy_messages_to_the_dlq_and_maximum_concurrency_does_not():
+def test_reserved_concurrency_moves_healthy_messages_to_the_dlq_maximum_does_not():
     settings = Settings(
         queue=QueueSettings(visibility_timeout_s=300.0, max_receive_count=3),
         api=ApiSettings(15.0, 0.3, slots=None),

@@ -97,7 +97,7 @@ def statuses(found: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_refusals_leave_the_process_and_nginx_and_are_counted_once_where_both_logs_have_them(tmp_path):
+def test_refusals_in_two_logs_count_once_and_leave_process_and_nginx(tmp_path):
     found = diagnosed(tmp_path, REFUSED, 502)
     remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
     assert remaining <= {"process", "nginx"}
@@ -196,7 +196,7 @@ def test_a_response_that_was_late_or_stopped_is_bad_whatever_its_status(tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pace", [1, 60])
-def test_a_route_whose_requests_stop_arriving_is_named_first_and_leaves_the_edge_and_callers(tmp_path, pace):
+def test_a_route_whose_requests_stop_is_named_first_and_leaves_edge_and_callers(tmp_path, pace):
     found = diagnosed(tmp_path, None, 0, routes=("/health",), pace=pace)
     remaining = {layer for layer, status in statuses(found).items() if status != "refuted"}
     assert remaining == {"client", "edge"}

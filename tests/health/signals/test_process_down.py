@@ -58,9 +58,7 @@ def test_a_flood_leads_and_names_what_ran_out_beside_it():
 @pytest.mark.parametrize(
     ("is_timed", "logs_reloads", "is_seen"), [(True, False, True), (False, False, False), (False, True, True)]
 )
-def test_a_wait_up_to_a_limit_is_long_if_the_usual_one_is_known_or_the_limit_is_the_same(
-    is_timed, logs_reloads, is_seen
-):
+def test_waits_up_to_a_limit_are_long_if_usual_wait_or_limit_is_known(is_timed, logs_reloads, is_seen):
     """A shorter ``proxy_read_timeout`` ends requests that always take so long."""
     limited = {"status": 504, "header_s": 5.0, "error": "upstream_timeout_header"}
     made = case(
