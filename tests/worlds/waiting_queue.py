@@ -19,26 +19,37 @@ def write_waiting_queue(folder, queue="uploads"):
         "ApproximateNumberOfMessagesNotVisible": [0] * MINUTES,
         "ApproximateAgeOfOldestMessage": [60 * max(0, minute - 1) for minute in late],
     }
-    times = [(START + timedelta(minutes=minute)).isoformat() for minute in range(MINUTES)]
+    write_metrics(folder, metrics, queue)
+    return write_attributes(folder, queue, ApproximateNumberOfMessages="890", VisibilityTimeout="180")
+
+
+def write_metrics(folder, metrics, queue="uploads", period_s=60):
+    """Write metrics of a queue as AWS returns them, with a value for each interval from the start on."""
     queries, results = [], []
     for at, (name, values) in enumerate(metrics.items()):
         dimensions = [{"Name": "QueueName", "Value": queue}]
         metric = {"Namespace": "AWS/SQS", "MetricName": name, "Dimensions": dimensions}
         stat = "Maximum" if name.startswith("Approximate") else "Sum"
-        queries.append({"Id": f"m{at}", "MetricStat": {"Metric": metric, "Period": 60, "Stat": stat}})
+        queries.append({"Id": f"m{at}", "MetricStat": {"Metric": metric, "Period": period_s, "Stat": stat}})
+        times = [(START + timedelta(seconds=period_s * place)).isoformat() for place in range(len(values))]
         results.append(
             {"Id": f"m{at}", "Label": name, "Timestamps": times, "Values": values, "StatusCode": "Complete"}
         )
+    _write(folder, "metrics/metric-data-queries.json", queries)
+    _write(folder, "metrics/sqs.json", {"MetricDataResults": results})
+
+
+def write_attributes(folder, queue="uploads", **more):
+    """Write the attributes of a queue in which nothing waits unless stated; return the folder."""
     attributes = {
-        "QueueArn": f"arn:aws:sqs:eu-west-1:123456789012:{queue}", "ApproximateNumberOfMessages": "890",
+        "QueueArn": f"arn:aws:sqs:eu-west-1:123456789012:{queue}", "ApproximateNumberOfMessages": "0",
         "ApproximateNumberOfMessagesNotVisible": "0", "ApproximateNumberOfMessagesDelayed": "0",
-        "VisibilityTimeout": "180", "MessageRetentionPeriod": "345600",
+        "VisibilityTimeout": "30", "MessageRetentionPeriod": "345600",
     }  # fmt: skip
-    for path, content in (
-        ("metrics/metric-data-queries.json", queries),
-        ("metrics/sqs.json", {"MetricDataResults": results}),
-        (f"queues/{queue}.json", {"Attributes": attributes}),
-    ):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(json.dumps(content))
+    _write(folder, f"queues/{queue}.json", {"Attributes": attributes | more})
     return folder
+
+
+def _write(folder, path, content):
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).write_text(json.dumps(content))

@@ -100,7 +100,7 @@ def event_parts(raw: RawFile) -> Iterator[TablePart]:
     if stated:
         notes = []
     elif function:
-        by = Choice("name" if function in raw.name else "only")
+        by = Choice("name" if function == _stem(raw) or _is_of_export(raw) else "only")
         notes = [of_file(raw, "note-log-of-function", function=Resource(function), by=by)]
     else:
         example = "logs/NAME/000000.gz" if _is_of_export(raw) else "logs/NAME.json"

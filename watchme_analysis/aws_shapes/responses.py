@@ -166,16 +166,20 @@ _DLQ = re.compile(rb'deadLetterTargetArn[\\": ]+arn:[^"\\]*:([\w.-]+)')
 def only_described(raw: RawFile, dimension: str) -> str | None:
     """Return the only function or queue that responses in the evidence describe; None for none or several.
 
-    ``dimension`` is ``FunctionName`` or ``QueueName``. DLQs of another queue do not count.
+    ``dimension`` is ``FunctionName`` or ``QueueName``. DLQs of another queue do not count. Responses are the
+    JSON files beside the file, in the evidence's folder, and in its `functions` and `queues`.
     """
 
     def find() -> str | None:
         folders = {raw.path.parent, raw.root, raw.root / "functions", raw.root / "queues"}
         files = {path for folder in folders for path in folder.glob("*.json*")}
         relative = (path.relative_to(raw.root).as_posix() for path in files if path.is_file())
-        heads = [RawFile(raw.root, name).head(_KEYS_WITHIN_BYTES) for name in relative]
-        names = {name for head in heads for name in _DESCRIBED[dimension].findall(head)}
-        names -= {name for head in heads for name in _DLQ.findall(head)}
+        names, dlqs = set[bytes](), set[bytes]()
+        for name in relative:
+            text = RawFile(raw.root, name).content.data
+            names.update(_DESCRIBED[dimension].findall(text))
+            dlqs.update(_DLQ.findall(text))
+        names -= dlqs
         return names.pop().decode() if len(names) == 1 else None
 
     return raw.once((only_described, dimension), find)

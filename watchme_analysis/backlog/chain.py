@@ -113,13 +113,17 @@ def observed(inv: Investigation, context: BacklogContext) -> tuple[QueueSignals,
     Lines of logs alone are those of a queue without a name.
     """
     queue_contexts = [QueueContext(inv, item, context.changes) for item in context.by_harm]
+    of_queues = [list(observe(_OF_QUEUE, queue_context)) for queue_context in queue_contexts]
     of_system = list(observe(harm.DETECTORS, queue_contexts))
-    # Where metrics show harm or none, a line of an error changes nothing.
-    if not any(one.signal in MEASURED for one in of_system):
+    # Where metrics count failures or show no harm, a line of an error changes nothing; nor where the errors
+    # of the same log were weighed already.
+    counted = any(item.errors_counted for item in context.queues)
+    weighed = any(is_of_log(one.signal) for own in of_queues for one in own)
+    if not counted and not weighed and not any(one.signal == "no_harm" for one in of_system):
         of_system += observe((harm.known_lines,), inv)
     found: list[QueueSignals] = []
-    for queue_context in queue_contexts:
-        own = [*observe(_OF_QUEUE, queue_context), *(() if found else of_system)]
+    for queue_context, of_queue in zip(queue_contexts, of_queues, strict=True):
+        own = [*of_queue, *(() if found else of_system)]
         pipeline, is_harmed = queue_context.pipeline, bool(queue_context.queue.harms)
         found.append(QueueSignals(pipeline.queue, pipeline.period_s, is_harmed, _of_queues(own)))
     return tuple(found) or (QueueSignals("", 0.0, False, _of_queues(of_system)),)
@@ -134,6 +138,11 @@ def backlog_causes() -> tuple[Cause, ...]:
     """Return the causes of the question, with the grades of known log lines."""
     found = causes("backlog")
     return tuple(replace(cause, grades={**grades_of(cause), **cause.grades}) for cause in found)
+
+
+def is_of_log(signal: str) -> bool:
+    """Return whether a signal is about what a consumer logged."""
+    return SIGNALS[signal].group == "error kind"
 
 
 def cause_named(name: str) -> Cause:

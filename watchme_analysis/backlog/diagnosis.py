@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from watchme_analysis.alarms.trials import standard_alarms
-from watchme_analysis.backlog.chain import SIGNALS, QueueSignals, cause_named, observed
+from watchme_analysis.backlog.chain import QueueSignals, cause_named, is_of_log, observed
 from watchme_analysis.backlog.changes import Change
 from watchme_analysis.backlog.context import BacklogContext, backlog_context
 from watchme_analysis.backlog.facts import facts, headline, reaches_end, steps
@@ -31,7 +31,6 @@ from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
 from watchme_analysis.inference.weighing import independent_signals
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
-from watchme_analysis.queues.consumers import Consumer, logged_by
 from watchme_analysis.queues.error_kinds import LoggedErrors, called_api, logged_errors
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
 
@@ -169,7 +168,7 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
             **_extra(inv, context, judged, change),
             "error": None
             if healthy
-            else leading_error(inv, context, judged)
+            else leading_error(context, judged)
             if context.queues
             else error_of_logs(inv),
         },
@@ -210,7 +209,7 @@ def _with_tests(context: BacklogContext, judged: Judgement, entry: Ranked) -> Ra
     return replace(entry, finding=replace(entry.finding, not_covered=cause.cannot_see, next_test=test))
 
 
-def leading_error(inv: Investigation, context: BacklogContext, judged: Judgement) -> dict[str, Any] | None:
+def leading_error(context: BacklogContext, judged: Judgement) -> dict[str, Any] | None:
     """Return the error that the worst-hit failing function logged most, as the headline quotes it.
 
     None where the function logged none while it failed, or where errors say nothing for the cause: beside it,
@@ -218,7 +217,7 @@ def leading_error(inv: Investigation, context: BacklogContext, judged: Judgement
     """
     named = judged.cause
     about_errors = named is None or any(
-        grade > 0 and SIGNALS[name].group == "error kind" for name, grade in cause_named(named).grades.items()
+        grade > 0 and is_of_log(name) for name, grade in cause_named(named).grades.items()
     )
     if not about_errors and judged.secondary_cause != "downstream_saturated":
         return None
@@ -227,23 +226,15 @@ def leading_error(inv: Investigation, context: BacklogContext, judged: Judgement
         fails = queue.failures is not None or queue.pipeline.consumer is not None
         if fails and errors.leading and queue.pipeline.drained_by:
             return _quoted(queue.pipeline.drained_by, errors)
-    return None if any(queue.errors_counted for queue in context.queues) else _unmeasured_error(inv, context)
+    return None if any(queue.errors_counted for queue in context.queues) else _unmeasured_error(context)
 
 
-def _unmeasured_error(inv: Investigation, context: BacklogContext) -> dict[str, Any] | None:
-    """Return the leading error of a log where nothing counts failures.
-
-    A queue whose consumer is not described, and the only application log beside it, belong together.
-    """
+def _unmeasured_error(context: BacklogContext) -> dict[str, Any] | None:
+    """Return the leading error of a log where nothing counts failures."""
     for queue in context.queues:
         if queue.errors.leading and queue.pipeline.drained_by:
             return _quoted(queue.pipeline.drained_by, queue.errors)
-    services = inv.table("app_log")["service"].dropna().unique()
-    if len(context.queues) != 1 or context.queues[0].pipeline.drained_by or len(services) != 1:
-        return None
-    log = logged_by(inv, Consumer("", services[0], service=services[0]))
-    errors = None if log is None else logged_errors(log, inv.table("log_queries"), services[0])
-    return None if errors is None or not errors.leading else _quoted(services[0], errors)
+    return None
 
 
 def error_of_logs(inv: Investigation) -> dict[str, Any] | None:

@@ -76,16 +76,20 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
         return message("backlog-all-well", queues=len(context.queues))
     error = found.extra.get("error")
     queue = context.focus
+    # A line that states no level is no logged error, but may be of a known program.
+    line = None if error else known_line(found.ranking)
     if queue is None:
         if error:
             return _of_logged(_most_waiting(context), error)
         if waiting := _most_waiting(context):
-            return _of_waiting(waiting, _waiting(waiting) or 0, _oldest_s(waiting))
+            return sentences(_of_waiting(waiting, _waiting(waiting) or 0, _oldest_s(waiting)), line)
+        if lesser := _most_harmed(context):
+            return sentences(_of_lesser_harm(found, lesser), line)
         measured = any(item.pipeline.queried for item in context.queues)
         kind = "affected" if measured else "measured" if context.queues else "recorded"
-        lines = None if context.queues else known_line(found.ranking) or unknown_lines(app_log)
+        lines = None if context.queues else line or unknown_lines(app_log)
         return lines or message(f"backlog-no-queue-{kind}")
-    return _of_queue(found, queue, error)
+    return sentences(_of_queue(found, queue, error), line)
 
 
 def _of_logged(waiting: QueueAnalysis | None, error: dict[str, Any]) -> Text:
@@ -109,15 +113,6 @@ def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | No
     """Return the headline of the worst-hit queue, by the harm that most messages met."""
     pipeline, failures, worst = queue.pipeline, queue.failures, queue.worst
     is_open = found.incident_end is None
-    step, first = timedelta(seconds=pipeline.period_s), _record_start(queue)
-
-    def spanned(start: datetime, end: datetime) -> dict[str, Any]:
-        state = Choice("open" if is_open else "ended")
-        # The change that ended an incident is known to the second, its last interval is not.
-        ended = found.incident_end
-        end = ended if ended is not None and abs(ended - end) <= step else end
-        return {"state": state, "start": begun(start, first), "span": time_span(start, end, first)}
-
     failed = 0.0 if failures is None else failures.count
     if failures is not None and (
         failures.rate >= MOSTLY or worst is None or failed + queue.dead_lettered >= worst.peak_visible
@@ -133,18 +128,29 @@ def _of_queue(found: Diagnosis, queue: QueueAnalysis, error: dict[str, Any] | No
             part=part,
             said=Choice("error" if about_it else "none"),
             error=Quotation(str(about_it["text"]).rstrip(". ")) if about_it else Resource(""),
-            **spanned(failures.start, failures.end),
+            **_spanned(found, queue, failures.start, failures.end),
         )
     now, stopped = _waiting(queue), _undeleted_since(queue)
     if worst is not None or (now and (queue.unpolled is not None or queue.stalled)):
         first_bad, last_bad = trouble_span(queue) or (found.incident_start, found.incident_end)
         age_s = _oldest_s(queue) if is_open else worst.peak_age_s if worst else None
         shown = now if is_open and now is not None else round(worst.peak_visible) if worst else now or 0
-        span = spanned(first_bad, last_bad or first_bad) if first_bad else {}
-        return _of_waiting(queue, shown, age_s, stopped if is_open else None, **span)
+        span = _spanned(found, queue, first_bad, last_bad or first_bad) if first_bad else {}
+        waits = _of_waiting(queue, shown, age_s, stopped if is_open else None, **span)
+        return sentences(waits, _of_logged(None, error)) if error and not queue.errors_counted else waits
     if error and not queue.errors_counted:
         return _of_logged(queue, error)
-    return _of_lesser_harm(found, queue, spanned)
+    return _of_lesser_harm(found, queue)
+
+
+def _spanned(found: Diagnosis, queue: QueueAnalysis, start: datetime, end: datetime) -> dict[str, Any]:
+    """Return start and end of a queue's harm as a headline states them."""
+    step, first = timedelta(seconds=queue.pipeline.period_s), _record_start(queue)
+    # The change that ended an incident is known to the second, its last interval is not.
+    ended = found.incident_end
+    end = ended if ended is not None and abs(ended - end) <= step else end
+    state = Choice("open" if ended is None else "ended")
+    return {"state": state, "start": begun(start, first), "span": time_span(start, end, first)}
 
 
 def _of_waiting(
@@ -163,20 +169,33 @@ def _of_waiting(
     )
 
 
-def _of_lesser_harm(
-    found: Diagnosis, queue: QueueAnalysis, spanned: Callable[[datetime, datetime], dict[str, Any]]
-) -> Text:
-    """Return the headline of a queue whose messages neither fail nor wait."""
-    pipeline, span = queue.pipeline, trouble_span(queue)
+def _most_harmed(context: BacklogContext) -> QueueAnalysis | None:
+    """Return the queue with most DLQ messages, else with most throttles; None where no queue has any."""
+
+    def harm(queue: QueueAnalysis) -> tuple[int, float]:
+        return queue.dead_lettered, 0.0 if queue.throttles is None else queue.throttles.count
+
+    return max((one for one in context.queues if any(harm(one))), key=harm, default=None)
+
+
+def _of_lesser_harm(found: Diagnosis, queue: QueueAnalysis) -> Text:
+    """Return the headline of a queue whose messages do not fail, and whose waiting ones are not late."""
+    pipeline, span, throttles = queue.pipeline, trouble_span(queue), queue.throttles
     name = Resource(pipeline.queue)
-    if span is not None and queue.dead_lettered:
-        return message("headline-dead-letters", queue=name, dead=queue.dead_lettered, **spanned(*span))
+    harms: list[Text] = []
+    if queue.dead_lettered:
+        times = {"state": Choice("undated")} if span is None else _spanned(found, queue, *span)
+        harms.append(message("headline-dead-letters", queue=name, dead=queue.dead_lettered, **times))
     if queue.balance.lost:
-        return message("headline-lost", queue=name, lost=queue.balance.lost)
-    if queue.throttles is not None:
+        harms.append(message("headline-lost", queue=name, lost=queue.balance.lost))
+    if throttles is not None:
         function = Resource(pipeline.function or pipeline.queue)
-        times = spanned(queue.throttles.start, queue.throttles.end)
-        return message("headline-throttled", function=function, count=round(queue.throttles.count), **times)
+        times = _spanned(found, queue, throttles.start, throttles.end)
+        harms.append(message("headline-throttled", function=function, count=round(throttles.count), **times))
+    if waiting := _waiting(queue):
+        harms.insert(0, _of_waiting(queue, waiting, _oldest_s(queue)))
+    if harms:
+        return sentences(*harms)
     names = [pipeline.queue]
     if found.incident_start is None:
         return message("backlog-queues-affected", queues=names, number=1)
@@ -238,7 +257,11 @@ def facts(
         ),
         fact("late_messages", known_total(map(_late, queues)), unit="messages"),
         *_host_cpu(context, start, found.incident_end),
-        fact("dead_letters", extra["dead_letters_of_incident"], unit="messages"),
+        fact(
+            "dead_letters",
+            extra["dead_letters_of_incident" if context.affected or calm else "dead_letters"],
+            unit="messages",
+        ),
         fact("lost_messages", extra["lost"], unit="messages"),
         Fact(
             "work_items",

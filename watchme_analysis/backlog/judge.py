@@ -17,6 +17,7 @@ from watchme_analysis.backlog.chain import (
     QueueSignals,
     backlog_causes,
     explain,
+    is_of_log,
 )
 from watchme_analysis.backlog.signals.queue_context import QueueObservation, Span
 from watchme_analysis.inference.causes import Cause
@@ -78,7 +79,9 @@ def judge(
     top = ranking[0]
     # A setting says what can happen, and not that it did.
     named = top.status == "supported" and any(
-        item.weight > 0 and names_one_cause(QUESTION, item) and (measured or item.signal in SYSTEM)
+        item.weight > 0
+        and names_one_cause(QUESTION, item)
+        and (measured or item.signal in SYSTEM or is_of_log(item.signal))
         for item in top.finding.evidence
     )
     leads = {

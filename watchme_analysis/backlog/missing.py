@@ -25,6 +25,8 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
+# Start and end where neither metrics nor logs have a time: the last day, by choice.
+_LAST_DAY = ("$(date -u -d '1 day ago' +%FT%TZ)", "$(date -u +%FT%TZ)")
 # What may receive from a queue besides a Lambda function, each a file that is recognised.
 _CONSUMERS = """\
 SERVICES=$(aws ecs list-services --cluster CLUSTER --max-items 10 --query 'serviceArns[]' --output text)
@@ -46,7 +48,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     queue, function = (pipeline.queue, pipeline.function or "FUNCTION") if pipeline else ("QUEUE", "FUNCTION")
     named = value_of(_function_of(pipeline) if pipeline else function)
     start, end = _window(inv, context)
-    window = f"--since {start} --until {end}"
+    window = _options(start, end)
     of_function = shell_option("--function-name", function)
     found = _missing_metrics(inv, context, looked_at, has_function=consumer is None)
 
@@ -56,9 +58,9 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
         what, why = message(f"missing-{name}-what", **values), message(f"missing-{name}-why")
         found.append(Missing(what, why, form, worth))
 
-    if pipeline and pipeline.function is None and consumer is None:
+    if pipeline and pipeline.function is None and (consumer is None or consumer.platform == "program"):
         add(4.5, "consumer", _CONSUMERS, queue=Resource(queue))
-    elif consumer is not None and focus and not focus.errors.total:
+    elif consumer is not None and consumer.service is None and focus and not focus.errors.total:
         log = f"{consumer.commands()['consumer_log']} > {shell_word(f'FOLDER/app-{consumer.name}.log')}"
         add(8.0, "consumer-log", log, consumer=Resource(consumer.name))
     if consumer is None and inv.table("log_queries").empty:
@@ -124,7 +126,12 @@ def pull_command(inv: Investigation, context: BacklogContext) -> str:
     """Return the command that pulls the evidence on the worst-hit queue, in the window of the metrics."""
     queue = context.by_harm[0].pipeline.queue if context.queues else "QUEUE"
     start, end = _window(inv, context)
-    return f"watchme case pull backlog {shell_option('--queue', queue)} --since {start} --until {end}"
+    return f"watchme case pull backlog {shell_option('--queue', queue)} {_options(start, end)}"
+
+
+def _options(start: str, end: str) -> str:
+    """Return the options of `case pull` for a window; its end is now by default."""
+    return "--since 24h" if (start, end) == _LAST_DAY else f"--since {start} --until {end}"
 
 
 def _url_of(queue: str) -> str:
@@ -188,7 +195,7 @@ def _window(inv: Investigation, context: BacklogContext) -> tuple[str, str]:
     elif whole is not None:
         start, end = whole.start.astimezone(UTC), whole.end.astimezone(UTC)
     else:
-        return "START", "END"
+        return _LAST_DAY
     return f"{start:%Y-%m-%dT%H:%M:%SZ}", f"{end:%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePath
@@ -35,6 +35,12 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _START = re.compile(rf"(?:[DIWEFA], )?[\[(]?{_TIME}(?: #\d{{1,10}})?[\])]?\s*(?:[-|:]\s*)?")
 # Fields between the time and the message, in any order: level, process, logger, their separators.
 _LEVEL_FIELD = re.compile(rf"\[?(?P<level>{_LEVEL})\]?(?=[\s:|\-\]])\s*(?:-- [^\s:]*: |[:|-](?=\s)\s*)?")
+# Monolog writes the channel before the level: `[TIME] production.ERROR: message`.
+_CHANNEL_FIELD = re.compile(rf"(?P<logger>[\w-]+)\.(?P<level>{_LEVEL}):\s+")
+# Celery's `worker_log_format` begins `[TIME: ERROR/MainProcess] `.
+_PROCESS_FIELD = re.compile(rf"(?P<level>{_LEVEL})/(?P<logger>[\w-]+)\]\s+")
+# Log4j and Logback write the thread before the level: `TIME [main] INFO  message`.
+_THREAD = re.compile(rf"\[(?!\d+\])[^\]]{{1,80}}\]\s+(?={_LEVEL}\s)")
 _PID_FIELD = re.compile(r"[\[(](?:pid[ =:]*)?(?P<pid>\d{1,10})(?:[:#]\S+)?[\])]:?\s*(?:[|-]\s+)?")
 # With the function and the line number of the log call, if a format includes them.
 _LOGGER_FIELD = re.compile(r"\[?(?P<logger>[A-Za-z_][\w.]*)(?::[\w<>]+){0,2}\]?(?::(?=\s)|\s+[-|](?=\s))\s*")
@@ -44,11 +50,19 @@ _MODULE_FIELD = re.compile(r"in (?P<logger>[A-Za-z_][\w.]*):\s+")
 _SERVER_FIELD = re.compile(r"(?P<logger>(?:uvicorn|gunicorn|hypercorn)\.(?:access|error|asgi))\s+")
 _STOCK = re.compile(rf"(?P<level>{_LEVEL}): {{1,9}}(?P<message>.*)", re.DOTALL)
 _FIELDS = (
+    ("level", _CHANNEL_FIELD),
+    ("level", _PROCESS_FIELD),
     ("level", _LEVEL_FIELD),
     ("pid", _PID_FIELD),
     ("logger", _MODULE_FIELD),
     ("logger", _LOGGER_FIELD),
     ("logger", _SERVER_FIELD),
+)
+# NestJS's ConsoleLogger, in the locale that Node.js has in a container.
+_NEST = re.compile(
+    rf"\[Nest\] (?P<pid>\d{{1,10}})\s+- (?P<time>\d\d/\d\d/\d{{4}}, \d{{1,2}}:\d\d:\d\d [AP]M)\s+"
+    rf"(?P<level>LOG|VERBOSE|{_LEVEL}) (?:\[(?P<logger>[^\]]+)\] )?(?P<message>.*)",
+    re.DOTALL,
 )
 # logging.BASIC_FORMAT
 _BASIC = re.compile(rf"(?P<level>{_LEVEL}):(?P<logger>[A-Za-z_][\w.]*):(?P<message>.*)", re.DOTALL)
@@ -218,7 +232,8 @@ def _record(text: str, raw: RawFile) -> tuple[bool, _Record]:
     """Return whether a line begins a record or may continue one, and the record without prefixes."""
     prefix = container_prefix(text)
     rest = text[prefix.size :]
-    record = _json_record(rest, raw) or _stock_record(rest) or _timed_record(rest, raw)
+    record = _json_record(rest, raw) or _stock_record(rest) or _nest_record(rest, raw)
+    record = record or _timed_record(rest, raw)
     if record is None and (access := _ACCESS.match(rest)):
         record = _Record({"time": microseconds(access["time"] or access["start"], raw.zone)}, rest)
     begins, record = record is not None, record or _Record({}, rest)
@@ -288,6 +303,19 @@ def _stock_record(text: str) -> _Record | None:
     return _Record(fields, found["message"].strip())
 
 
+def _nest_record(text: str, raw: RawFile) -> _Record | None:
+    found = _NEST.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        moment = datetime.strptime(found["time"], "%m/%d/%Y, %I:%M:%S %p").replace(tzinfo=raw.zone)
+    except ValueError:
+        return None
+    time = microseconds(moment.isoformat(), raw.zone)
+    fields = {"time": time, "level": found["level"], "pid": int(found["pid"]), "logger": found["logger"]}
+    return _Record(fields, found["message"])
+
+
 def _timed_record(text: str, raw: RawFile) -> _Record | None:
     start = _START.match(text)
     if start is None:
@@ -308,12 +336,16 @@ def _moment(text: str, zone: tzinfo) -> int | None:
 def _fields_before(rest: str) -> tuple[Mapping[str, object], str]:
     """Return the fields between the time and the message of a line, and the message."""
     fields: dict[str, object] = {}
+    if thread := _THREAD.match(rest):
+        rest = rest[thread.end() :]
     for _ in range(3):
         for name, pattern in _FIELDS:
             found = pattern.match(rest) if name not in fields else None
             # An access record begins with an address, which would otherwise match as a logger's name.
             if found is not None and not (name == "logger" and _ACCESS.match(rest)):
-                fields[name] = int(found[name]) if name == "pid" else found[name]
+                fields |= {
+                    key: int(value) if key == "pid" else value for key, value in found.groupdict().items()
+                }
                 rest = rest[found.end() :]
                 break
     return fields, rest

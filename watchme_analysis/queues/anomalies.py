@@ -70,7 +70,8 @@ class QueueAnalysis:
     passed_share
         Share of invocations that succeeded between first and last failure.
     errors
-        Logged errors within the failures; those of a consumer that is no function, since its trouble began.
+        Logged errors within the failures; those of a consumer that is no function, since its trouble began if
+        that is known.
     timeout_logs
         Last log lines of the invocations that timed out.
     run_before_s, run_during_s
@@ -179,11 +180,19 @@ class QueueAnalysis:
         Throttled deliveries that are invoked within seconds do no harm. Others return to the queue, and each
         of them counts as a receive.
         """
+        if self._died_without_failure:
+            return True
         if self.throttled_share < 0.02 or throttles.count < 20:
             return False
         sent = self.pipeline.count("sent")
         back = sent is None or (self.pipeline.count("received") or 0.0) > (1.0 + RETURNING) * sent
         return not self.throttled_always or back or self.dead_lettered >= 3 or self.worst is not None
+
+    @property
+    def _died_without_failure(self) -> bool:
+        """Return whether messages reached the DLQ although no attempt failed: throttled receives count."""
+        settings, failed = self.pipeline.settings, self.pipeline.count("failed")
+        return bool(self.dead_lettered) and settings.reports_failures is False and failed == 0
 
     @property
     def dead_lettered(self) -> int:
@@ -373,17 +382,15 @@ def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
         unmatched_receives=unmatched_receives(pipeline, tables),
         hidden=find_hidden_messages(pipeline),
     )
-    start = found.first_trouble()
     own = logged_by(tables, pipeline.consumer) if pipeline.consumer is not None else None
-    if pipeline.consumer is None or own is None or start is None:
+    if pipeline.consumer is None or own is None:
         return found
-    slack = timedelta(seconds=pipeline.period_s)
-    queries = tables.table("log_queries")
-    return replace(
-        found,
-        errors=logged_errors(own, queries, pipeline.consumer.name, start - slack),
-        errors_from=start - slack,
-    )
+    trouble = found.first_trouble()
+    # Lines without a time may be of any time.
+    is_timed = trouble is not None and bool(own["time"].notna().any())
+    start = trouble - timedelta(seconds=pipeline.period_s) if trouble is not None and is_timed else None
+    own_errors = logged_errors(own, tables.table("log_queries"), pipeline.consumer.name, start)
+    return replace(found, errors=own_errors, errors_from=start)
 
 
 def _logged_within(pipeline: Pipeline, failures: Interval | None) -> tuple[datetime | None, datetime | None]:

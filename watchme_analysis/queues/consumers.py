@@ -1,8 +1,9 @@
-"""Consumers that are no Lambda function: ECS services, Auto Scaling groups and Deployments.
+"""Consumers that are no Lambda function: ECS services, Auto Scaling groups, Deployments and other programs.
 
 A consumer is a queue's if its environment names the queue, else if its name is like the queue's. A service
 that sends to a queue names it as well: of several, the one with a name like the queue's, or of a worker, is
-taken, and none if these are several.
+taken, and none if these are several. Where nothing describes a consumer, the only log of a program belongs to
+the only queue that no function drains.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ ALIKE = 0.5
 # Words that the names of queues and consumers often have besides.
 _USUAL = {"", "queue", "worker", "fifo", "consumer", "service"}
 _WORKER = re.compile(r"worker|consumer", re.IGNORECASE)
-_BEFORE_LAST = r"(?s)^.*Traceback \(most recent call last\).*\n(?=[^\s].*$)"
+# The last line of a Python traceback says most, and the last cause of an exception of Java.
+_BEFORE_LAST = (
+    r"(?s)^.*Traceback \(most recent call last\).*\n(?=[^\s].*$)"
+    r"|^.*\n(?:Caused by: )?(?=(?:\w+\.)+\w*(?:Exception|Error)\b)"
+)
 # Events of containers that end, or do not start, by themselves.
 BROKEN = (
     "stopped", "killed_for_memory", "restarted", "crash_loop", "image_error", "start_failed",
@@ -44,7 +49,7 @@ class Consumer:
     """A consumer as its platform (``ecs``, ``ec2``, ``kubernetes``) described it, else None.
 
     The fields are those of the table ``consumers``. ``service`` is the name under which ``app_log`` holds its
-    log.
+    log. A ``program`` is known by its log alone; its commands take it to run in Docker.
     """
 
     platform: str
@@ -77,6 +82,9 @@ class Consumer:
             state = f"aws autoscaling describe-scaling-activities {group}"
             start = f"aws autoscaling set-desired-capacity {group} --desired-capacity {wanted}"
             back = f"aws autoscaling start-instance-refresh {group}"
+        elif self.platform == "program":
+            state, start = "docker ps --all", "docker restart CONTAINER"
+            back = start
         else:
             of = f"{name}{' -n ' + shell_word(self.cluster) if self.cluster else ''}"
             state = f"kubectl describe deployment {of}"
@@ -85,6 +93,8 @@ class Consumer:
         log = f"aws logs tail {shell_word(self.log_group or 'LOG_GROUP', 'LOG_GROUP')} --since 1h"
         if self.platform == "kubernetes":
             log = f"kubectl logs deployment/{of} --previous"
+        elif self.platform == "program":
+            log = "docker logs --since 1h CONTAINER"
         return {
             "consumer": name, "consumer_state": state, "consumer_start": start, "consumer_back": back,
             "consumer_log": log,
@@ -117,7 +127,17 @@ def consumers_of(tables: Tables, queues: list[str]) -> dict[str, Consumer]:
         chosen = named if len(named) == 1 else workers if named else alike
         if len(chosen) == 1:
             found[queue] = _consumer(tables, chosen[0], given)
-    return found
+    program = None if running or len(queues) != 1 else _only_program(tables)
+    return found if program is None else dict.fromkeys(queues, program)
+
+
+def _only_program(tables: Tables) -> Consumer | None:
+    """Return the program whose log is the only application log; None for several, and for a web server."""
+    log = tables.table("app_log")
+    services = log["service"].dropna().unique().tolist()
+    if len(services) != 1 or log["kind"].eq("access").any():
+        return None
+    return Consumer("program", services[0], service=services[0])
 
 
 def _queues_of(row: dict[str, Any], given: Mapping[str, dict[str, Any]]) -> list[str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # in the results of two queries.
 EVENT = ("log_group", "log_stream", "time", "request_id", "message")
 KINDS = (
+    "receipt",
     "function",
     "timeout",
     "unreachable",
@@ -44,6 +45,15 @@ _VARYING = re.compile(
 _QUOTED = 200
 # The first match wins, so more specific patterns come first. Each kind is a possible location of the fault.
 _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    # The visibility timeout ended before the consumer deleted or extended the message:
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+    (
+        "receipt",
+        (
+            r"receipt handle has expired|ReceiptHandleIsInvalid|InvalidReceiptHandle|MessageNotInflight",
+            r"not available for visibility timeout change|parameter ReceiptHandle is invalid",
+        ),
+    ),
     # JSON.parse of V8 names a body that is no JSON a SyntaxError, which is otherwise one of the code. The
     # body may be of the message or of a response:
     # https://developer.mozilla.org/en-US/docs/Web/JavaScript/Reference/Errors/JSON_bad_parse
@@ -106,7 +116,12 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # them.
     (
         "code_or_message",
-        (r"\b(Key|Type|Attribute|Name|Value|Index|ZeroDivision|Assertion|UnboundLocal)Error\b",),
+        (
+            r"\b(Key|Type|Attribute|Name|Value|Index|ZeroDivision|Assertion|UnboundLocal)Error\b",
+            # SQLSTATE class 23 in the words of databases and of their libraries: what a message holds, or
+            # what the code makes of it, contradicts what is stored.
+            r"SQLSTATE\[23|IntegrityError|integrity constraint|unique constraint|duplicate key|RecordInvalid",
+        ),
     ),
 )
 _KINDS = tuple((kind, re.compile("|".join(parts), re.IGNORECASE)) for kind, parts in _PATTERNS)
@@ -127,10 +142,11 @@ def error_kind(text: str) -> str:
 def leaves_outcome_open(text: str) -> bool:
     """Return whether the work may have been done although an invocation ended with this error.
 
-    The caller stopped waiting for a response, which says nothing about the called service: it may have
-    completed the request. A connection that was refused or never made carried no request.
+    A message is deleted after its work. The caller stopped waiting for a response, which says nothing about
+    the called service: it may have completed the request. A connection that was refused or never made
+    carried no request.
     """
-    return error_kind(text) == "timeout" or _LOST_RESPONSE.search(text) is not None
+    return error_kind(text) in ("timeout", "receipt") or _LOST_RESPONSE.search(text) is not None
 
 
 def error_words(text: str) -> str:

@@ -95,6 +95,24 @@ def lasting_rise(counts: pd.Series) -> Interval | None:
     )
 
 
+def rose_undated(counts: pd.Series, period_s: int) -> bool:
+    """Return whether arrivals rose in a record too short for :func:`lasting_rise`.
+
+    No day before shows whether that is usual at these hours. A rise within less than a fifth of the record
+    shows against the rest, by :func:`expected_arrivals`.
+    """
+    values = counts.fillna(0.0).to_numpy()
+    if len(values) < 2 or len(values) * period_s >= (DAY_H + LEAST_H) * 3600:
+        return False
+    import numpy as np
+
+    first = np.arange(1, int(0.8 * len(values)) + 1)
+    early = values.cumsum()[: len(first)]
+    usual = early / first * (len(values) - first)
+    later = values.sum() - early
+    return bool(((later >= SURGE_RATIO * usual) & (later - usual >= SURGE_EXCESS)).any())
+
+
 def _began(counts: pd.Series, hour: pd.Timestamp, usual: np.ndarray, times: float) -> pd.Timestamp:
     """Return the interval near an hour from which a multiple of the usual rate fits the arrivals best.
 

@@ -97,6 +97,7 @@ AND_SOME = 1.5
 UNDATED = 0.6
 # Signals of logged errors by kind.
 ERROR_SIGNALS = {
+    "receipt": "errors_of_receipt",
     "function": "errors_of_function",
     "unreachable": "errors_unreachable",
     "server_error": "errors_of_server",
@@ -386,11 +387,12 @@ def _log_stands_in(queue: QueueAnalysis) -> bool:
     """Return whether the log alone shows failing invocations, which no metric counted.
 
     A message that reached the DLQ by failing failed every try, alone or with its batch, so fewer errors leave
-    another way to get there.
+    another way to get there: only Lambda's poller receives messages for which nothing runs.
     """
     errors = queue.errors
     settings = queue.pipeline.settings
     tries = queue.dead_lettered * (settings.max_receive_count or 1) / (settings.batch_size or 1)
+    tries = 0 if queue.pipeline.consumer is not None else tries
     enough = errors.total >= max(FAILURE_EVENTS, tries) or errors.truncated
     return not queue.errors_counted and enough
 

@@ -44,7 +44,9 @@ def harm(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
 def no_harm(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
     """Return that nothing was late, repeated, failing in numbers or lost."""
     watched = [name for name in WATCHED if contexts and _seen(contexts, name) == len(contexts)]
-    if watched and not any(context.queue.harms for context in contexts):
+    # Messages that wait are late or not by their age alone.
+    unknown = any(context.queue.balance.visible and not context.has("age_s") for context in contexts)
+    if watched and not unknown and not any(context.queue.harms for context in contexts):
         share = len(watched) / len(WATCHED)
         yield contexts[0].observation(
             "no_harm",

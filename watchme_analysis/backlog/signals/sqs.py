@@ -11,6 +11,7 @@ from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueOb
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.consumers import BROKEN
+from watchme_analysis.queues.pipeline_anomalies import rose_undated
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import (
     Choice,
@@ -38,6 +39,8 @@ def arrivals(context: QueueContext) -> Iterator[QueueObservation]:
         return
     counted = context.has("sent")
     column = "sent" if counted else "invocations"
+    if surge is None and rose_undated(context.pipeline.frame[column], context.pipeline.period_s):
+        return
     if surge is None or queue.surge_daily:
         yield context.observation(
             "arrivals_usual",
@@ -92,8 +95,10 @@ def redelivery(context: QueueContext) -> Iterator[QueueObservation]:
         return
     received, sent, failed = (pipeline.count(name) or 0.0 for name in ("received", "sent", "failed"))
     counted = context.has("sent", "invocations", "errors", "throttles", "failed")
-    # Messages came back, and no metric counts the failures and throttles that bring them back.
-    if not counted and received > ABOUT_ONCE * sent:
+    # Messages came back, and no metric counts the failures and throttles that bring them back. Where more
+    # arrive than are received, those that were not deleted show it.
+    ended = (pipeline.count("deleted") or 0.0) + queue.balance.in_flight if context.has("deleted") else sent
+    if not counted and received > ABOUT_ONCE * min(sent, ended):
         return
     if context.settings.reports_failures is None and queue.redelivery and not queue.balance.duplicate_deletes:
         # A function that reports failed messages makes them come back, and no metric counts that.
@@ -112,7 +117,8 @@ def redelivery(context: QueueContext) -> Iterator[QueueObservation]:
     )
 
 
-@detects("visibility_short", "visibility_long", group="visibility timeout", needs=["queues", "metrics"])
+@detects("visibility_short", "visibility_long", group="visibility timeout",
+         needs=["queues", "metrics", "log_events"])  # fmt: skip
 def visibility_timeout(context: QueueContext) -> Iterator[QueueObservation]:
     """Return whether the visibility timeout is shorter than long invocations."""
     limit, longest = context.settings.visibility_timeout_s, context.pipeline.frame["duration_max_s"].dropna()
@@ -305,7 +311,7 @@ def consumer_state(context: QueueContext) -> Iterator[QueueObservation]:
     A description says how things are at one moment, so that it counts where messages wait or are late.
     """
     consumer, queue = context.pipeline.consumer, context.queue
-    if consumer is None or not queue.harms:
+    if consumer is None or consumer.platform == "program" or not queue.harms:
         return
     events = context.inv.table("container_events")
     events = events[events["service"].eq(consumer.name).fillna(False) & events["kind"].isin(BROKEN)]

@@ -32,9 +32,16 @@ headline-waiting = { $state ->
     [stopped] ; nothing was deleted since { $since }.
    *[unknown] .
   }
-headline-dead-letters = { $state ->
-    [open] { $queue } has moved { $dead } messages to its DLQ since { $start }.
-   *[ended] { $queue } moved { $dead } messages to its DLQ from { $span }.
+headline-dead-letters = { $queue } { $state ->
+    [open] has moved
+   *[ended] moved
+  } { $dead ->
+    [one] { $dead } message
+   *[other] { $dead } messages
+  } to its DLQ{ $state ->
+    [open] {" "}since { $start }.
+    [ended] {" "}from { $span }.
+   *[undated] .
   }
 headline-lost = { $lost } messages of { $queue } were deleted without being processed.
 headline-throttled = { $state ->
@@ -119,6 +126,7 @@ fact-consumer-value =
     { $platform ->
         [ecs] ECS service
         [ec2] Auto Scaling group
+        [program] Program
        *[kubernetes] Deployment
     } { $name }{ $known ->
         [known] , { $running } of { $desired } run

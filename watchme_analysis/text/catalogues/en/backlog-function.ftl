@@ -18,16 +18,17 @@ backlog-failures = { $attempts ->
    *[invocations] { $failed } of { $tried } invocations of { $function } failed from { $span } ({ $share }). At other times { $usual } failed.
   }
 backlog-errors = { $kind ->
+    [receipt] { $errors } of { $total } logged errors of { $function } say that the visibility timeout was over before the message was deleted or extended, such as { $example }.
     [function] { $errors } of { $total } logged errors of { $function } name its own code or settings, such as { $example }.
     [unreachable] { $errors } of { $total } logged errors of { $function } report an API that does not respond (connection refused, 502, 503), such as { $example }.
     [server-error] { $errors } of { $total } logged errors of { $function } are internal errors of the API (500), such as { $example }.
     [overload] { $errors } of { $total } logged errors of { $function } report an API that asks for fewer requests, such as { $example }.
     [timeout] { $errors } of { $total } logged errors of { $function } are timeouts, such as { $example }.
     [message] { $errors } of { $total } logged errors of { $function } reject the message itself (4xx, unreadable), such as { $example }.
-   *[code-or-message] { $errors } of { $total } logged errors of { $function } are Python errors, caused by the code or by the message, such as { $example }.
+   *[code-or-message] { $errors } of { $total } logged errors of { $function } are caused by the code or by the message, such as { $example }.
   }
 backlog-error-quoted = { $error }
-backlog-errors-in-all-code = { $errors } of { $total } logged errors of { $function } are Python errors, whatever the message.
+backlog-errors-in-all-code = { $errors } of { $total } logged errors of { $function } are errors of the code, whatever the message.
 backlog-invocations-at-timeout = Invocations of { $function } took { $during } (median) during the failures, and { $share } of the failures reached the function’s timeout.
 backlog-invocations-longer = Invocations of { $function } took { $during } (median) during the failures, { $ratio } times as long as before ({ $before }).
 backlog-invocations-short = Invocations of { $function } took { $during } (median) during the failures, compared with { $before } before: they ended at once.

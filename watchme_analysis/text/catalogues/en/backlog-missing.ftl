@@ -2,12 +2,12 @@
 
 missing-all-metrics-what = the metrics of all queues and their functions
 missing-metrics-of-what = the metrics of { $resources }
-missing-unknown-function = the function that reads { $queue }
+missing-unknown-function = the consumer of { $queue }
 missing-function-metrics-why = Errors, throttles and durations separate the causes.
 missing-queue-metrics-why = Arrivals and the age of the oldest message show whether work was late.
 missing-statistic = { $metric } has only the statistics { $returned }: request { $usable }.
 missing-function-errors-what = the errors that { $function } logged
-missing-function-errors-why = They show whether the fault lies in the function, the API or the message.
+missing-function-errors-why = They show whether the fault lies in the consumer, the API or the message.
 missing-more-errors-what = the other errors of { $function }
 missing-more-errors-why = The query returned fewer rows than matched, so the first or last errors may be missing.
 missing-changes-what = the recorded changes
@@ -33,4 +33,4 @@ collect-until-empty = { $commands }  # repeat until no message is returned
 missing-consumer-what = what receives from { $queue }
 missing-consumer-why = A consumer outside of Lambda that is stopped, or whose tasks end, shows in none of these metrics.
 missing-consumer-log-what = the log of { $consumer }
-missing-consumer-log-why = They show whether the fault lies in the function, the API or the message.
+missing-consumer-log-why = It shows whether the fault lies in the consumer, the API or the message.

@@ -28,7 +28,8 @@ headline-waiting = { $state ->
   }
 headline-dead-letters = { $state ->
     [open] { $start } から、{ $queue } の { $dead } 件のメッセージが DLQ に移動しています。
-   *[ended] { $span } に、{ $queue } の { $dead } 件のメッセージが DLQ に移動しました。
+    [ended] { $span } に、{ $queue } の { $dead } 件のメッセージが DLQ に移動しました。
+   *[undated] { $queue } の { $dead } 件のメッセージが DLQ に移動しました。
   }
 headline-lost = { $queue } の { $lost } 件のメッセージが、処理されないまま削除されました。
 headline-throttled = { $state ->
@@ -110,6 +111,7 @@ fact-consumer-value =
     { $platform ->
         [ecs] ECS サービス
         [ec2] Auto Scaling グループ
+        [program] プログラム
        *[kubernetes] Deployment
     } { $name }{ $known ->
         [known] 、{ $desired } 個中 { $running } 個が実行中

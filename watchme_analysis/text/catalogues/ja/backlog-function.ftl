@@ -15,16 +15,17 @@ backlog-failures = { $attempts ->
    *[invocations] { $span } の間に、{ $function } の呼び出し { $tried } 回中 { $failed } 回 ({ $share }) が失敗しました。それ以外の時間帯の失敗率は { $usual } です。
   }
 backlog-errors = { $kind ->
+    [receipt] { $function } のログのエラー { $total } 件中 { $errors } 件は、メッセージを削除または延長する前に可視性タイムアウトが過ぎたことを示しています (例: { $example })。
     [function] { $function } のログのエラー { $total } 件中 { $errors } 件は、コードまたは設定自体に関するものです (例: { $example })。
     [unreachable] { $function } のログのエラー { $total } 件中 { $errors } 件は、API が応答しないことを示しています (接続拒否、502、503。例: { $example })。
     [server-error] { $function } のログのエラー { $total } 件中 { $errors } 件は、API の内部エラー (500) です (例: { $example })。
     [overload] { $function } のログのエラー { $total } 件中 { $errors } 件は、API がリクエストを減らすよう求めたものです (例: { $example })。
     [timeout] { $function } のログのエラー { $total } 件中 { $errors } 件はタイムアウトです (例: { $example })。
     [message] { $function } のログのエラー { $total } 件中 { $errors } 件は、メッセージ自体に関するものです (4xx、解析不能。例: { $example })。
-   *[code-or-message] { $function } のログのエラー { $total } 件中 { $errors } 件は Python のエラーで、コードとメッセージのどちらかに原因があります (例: { $example })。
+   *[code-or-message] { $function } のログのエラー { $total } 件中 { $errors } 件は、コードとメッセージのどちらかに原因があります (例: { $example })。
   }
 backlog-error-quoted = { $error }
-backlog-errors-in-all-code = { $function } のログのエラー { $total } 件中 { $errors } 件は Python のエラーで、メッセージの内容にかかわらず発生しています。
+backlog-errors-in-all-code = { $function } のログのエラー { $total } 件中 { $errors } 件はコードのエラーで、メッセージの内容にかかわらず発生しています。
 backlog-invocations-at-timeout = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。失敗した呼び出しの { $share } が関数のタイムアウトに達しました。
 backlog-invocations-longer = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) で、以前 ({ $before }) の { $ratio } 倍でした。
 backlog-invocations-short = 失敗が続いている間、{ $function } の呼び出しの実行時間は { $during } (中央値) でした。以前は { $before } で、現在は開始直後に終了しています。

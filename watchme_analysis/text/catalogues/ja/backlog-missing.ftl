@@ -2,12 +2,12 @@
 
 missing-all-metrics-what = すべてのキューとその関数のメトリクス
 missing-metrics-of-what = { $resources } のメトリクス
-missing-unknown-function = { $queue } を処理する関数
+missing-unknown-function = { $queue } のコンシューマー
 missing-function-metrics-why = エラー、スロットリング、実行時間から原因を区別できます。
 missing-queue-metrics-why = 到着数とメッセージの最大経過時間から、処理の遅延が分かります。
 missing-statistic = { $metric } の統計は { $returned } だけです。{ $usable } を取得してください。
 missing-function-errors-what = { $function } がログに記録したエラー
-missing-function-errors-why = 問題が関数、API、メッセージのどこにあるかが分かります。
+missing-function-errors-why = 問題がコンシューマー、API、メッセージのどこにあるかが分かります。
 missing-more-errors-what = { $function } の残りのエラー
 missing-more-errors-why = クエリは条件に一致した行の一部しか返していないため、最初または最後のエラーが欠けている可能性があります。
 missing-changes-what = 記録された変更
@@ -33,4 +33,4 @@ collect-until-empty = { $commands }  # メッセージが返されなくなる�
 missing-consumer-what = { $queue } から受信しているコンシューマー
 missing-consumer-why = Lambda 以外のコンシューマーが停止していることや、そのタスクが終了していることは、これらのメトリクスに現れません。
 missing-consumer-log-what = { $consumer } のログ
-missing-consumer-log-why = 問題が関数、API、メッセージのどこにあるかが分かります。
+missing-consumer-log-why = 問題がコンシューマー、API、メッセージのどこにあるかが分かります。
