@@ -250,7 +250,9 @@ def with_containers(queue):
     cluster = ecs.create_cluster(clusterName="main")["cluster"]["clusterArn"]
     for name, variables in ((f"{queue}-worker", {"QUEUE_URL": url}), ("web", {"PORT": "80"})):
         environment = [{"name": key, "value": value} for key, value in variables.items()]
+        log = {"logDriver": "awslogs", "options": {"awslogs-group": f"/ecs/{name}"}}
         container = {"name": "app", "image": "app:1", "memory": 256, "environment": environment}
+        container["logConfiguration"] = log
         ecs.register_task_definition(family=name, containerDefinitions=[container])
         ecs.create_service(cluster=cluster, serviceName=name, taskDefinition=name, desiredCount=1)
     image = {"LaunchConfigurationName": "host", "ImageId": "ami-12c6146b", "InstanceType": "t3.micro"}
@@ -270,12 +272,17 @@ def with_containers(queue):
 @pytest.mark.slow
 def test_a_queue_without_function_leads_to_the_containers_that_name_it(account, tmp_path):
     with_containers("uploads")
+    failed = "[ERROR] AccessDenied when calling GetObject"
+    account.engine.load("/ecs/uploads-worker", [(int(1000 * START.timestamp()), failed, "s")])
     pulled = pull_case(Aws(rate_limits=FAST), Request(WINDOW, queues=("uploads",)), tmp_path / "case")
     assert not pulled.failures
     consumers = pulled.report.case.table("consumers").set_index("name")
     assert set(consumers.index) == {"uploads-worker", "hosts"}
     assert sorted(consumers["kind"]) == ["definition", "group", "service"]
     assert consumers.loc["hosts", "queues"] == '["uploads"]'
+    log = pulled.report.case.table("app_log")
+    assert log["service"].tolist() == ["uploads-worker"]
+    assert log["time"].dt.to_pydatetime().tolist() == [START]
 
 
 def allowed(capsys, *words):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.backlog.changes import Change, change_before
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
-from watchme_analysis.backlog.missing import pull_command
+from watchme_analysis.backlog.missing import asks_for_consumer, pull_command
 from watchme_analysis.backlog.other_incidents import trouble_span
 from watchme_analysis.backlog.summary import cause_of, filled_in
 from watchme_analysis.inference.causes import Remedy, saves
@@ -440,7 +440,10 @@ def steps(
     usual = shared["case"] if found.missing_evidence else ""
     save = Step("save", fill(text)) if (text := remedy.save or usual) else None
     if found.cause is None:
-        return next_steps(found.ranking, found.missing_evidence, save)
+        # Who receives from the queue comes before any test of that program.
+        is_known = not context.queues or context.by_harm[0].pipeline.drained_by is not None
+        first = [item for item in found.missing_evidence if not is_known and asks_for_consumer(item)]
+        return next_steps(() if first else found.ranking, first or found.missing_evidence, save)
     return remedy_steps(
         save,
         fill(remedy.restore) if remedy.restore else None,

@@ -122,6 +122,11 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     return tuple(sorted(found, key=lambda item: -item.value))
 
 
+def asks_for_consumer(missing: Missing) -> bool:
+    """Return whether evidence is about who receives from a queue."""
+    return isinstance(missing.what, Message) and missing.what.id == "missing-consumer-what"
+
+
 def pull_command(inv: Investigation, context: BacklogContext) -> str:
     """Return the command that pulls the evidence on the worst-hit queue, in the window of the metrics."""
     queue = context.by_harm[0].pipeline.queue if context.queues else "QUEUE"

@@ -179,6 +179,9 @@ def _lines(pulled: Pulled, target: Path, following: str, out: Printer) -> Iterat
     case = pulled.case
     yield message("pull-queues", queues=_all(pulled.scope.queues))
     yield message("pull-functions", functions=_all(pulled.scope.functions))
+    consumers = case.table("consumers")
+    if running := consumers.loc[consumers["kind"] != "definition", "name"].dropna().tolist():
+        yield message("pull-consumers", consumers=_all(dict.fromkeys(running)))
     heads = [out.words(f"print-coverage-{name}") for name in ("table", "rows")]
     cells = [[table, f"{entry['rows']:,}"] for table, entry in case.coverage().items()]
     yield from (f"  {line}" for line in aligned_lines(heads, cells, words=(0,)))

@@ -95,8 +95,8 @@ class Cause:
     may contain ``{placeholders}`` that the question fills in. ``cannot_see`` are blind spots that remain
     however much evidence there is, ``grades`` log-odds by signal id, and ``events`` names of events that
     begin the cause (``begins``) or undo it (``undoes``). The ``complement`` stands for "none of the others".
-    ``consumer`` holds ``next_test`` and ``restore`` for a consumer of a queue that is no Lambda function,
-    where they differ.
+    ``consumer`` holds ``next_test``, ``restore`` and ``prevent`` for a consumer of a queue that is no Lambda
+    function, where they differ.
     """
 
     cause: str
@@ -120,7 +120,10 @@ class Cause:
 
     def of_consumer(self) -> Cause:
         """Return the cause in the words for a consumer that is no Lambda function."""
-        remedy = replace(self.remedy, restore=self.consumer.get("restore", self.remedy.restore))
+        own, usual = self.consumer, self.remedy
+        remedy = replace(
+            usual, restore=own.get("restore", usual.restore), prevent=own.get("prevent", usual.prevent)
+        )
         return replace(self, next_test=self.consumer.get("next_test", self.next_test), remedy=remedy)
 
     def log_odds(self, signal: str) -> float:

@@ -60,7 +60,7 @@ from watchme_analysis.prices import (
 )
 from watchme_analysis.redact import described
 from watchme_analysis.services.diagnose import QUESTIONS
-from watchme_analysis.services.queue_consumers import describe_groups, describe_services
+from watchme_analysis.services.queue_consumers import describe_groups, describe_services, log_groups_of
 from watchme_analysis.storage.process_temp_dir import process_temp_dir
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.file_names import slug
@@ -244,6 +244,9 @@ class PullRun:
         self.announce = announce or (lambda _: None)
         self.cache = request.options.cache
         self.scope = Scope()
+        # Consumers that are no functions, by the log group that each writes to.
+        self.written_by: dict[str, str] = {}
+        self.consumers = False
         self.failures: dict[str, str] = {}
         self.notes: list[str] = []
         self.bytes_scanned = 0.0
@@ -312,6 +315,8 @@ class PullRun:
                 (note("pull-part-groups"), describe_groups),
             ):
                 self._part(name, partial(self._consumers, name, partial(describe, self.aws, lone), lone))
+            if not self.consumers:
+                self.notes.append(note("pull-no-consumer", queues=lone))
         self._logs()
 
     def _changes(self, aws: Aws) -> None:
@@ -379,6 +384,10 @@ class PullRun:
         """Retrieve what a service states of the consumers of queues."""
         for file, response in self.cache.get(name, queues, describe).items():
             self._write(file, response)
+            self.consumers = True
+            definition = response.get("taskDefinition", {})
+            for group in log_groups_of(definition, self.aws.region):
+                self.written_by[group] = str(definition["family"])
 
     def _messages(self, name: str) -> None:
         attributes = self.scope.queues[name]
@@ -424,33 +433,41 @@ class PullRun:
         self._part(name, lambda: self._write(file, self.cache.get(name, [], retrieve, window)))
 
     def _logs(self) -> None:
-        """Run the log queries of the functions and of the named log groups."""
+        """Run the log queries of the functions, of named log groups and of consumers."""
         request = self.request
-        queries = pull_queries(self.scope.functions, request.log_groups, request.window)
+        groups = dict.fromkeys((*request.log_groups, *self.written_by))
+        queries = pull_queries(self.scope.functions, groups, request.window)
         if queries and not self.cache.offline:
             self._part(note("pull-part-estimate"), lambda: self._plan(queries))
         self.progress(note("pull-part-logs"))
         logs = run_log_queries(self.aws, queries, request.options, request.usd_per_gb, self._log_progress)
-        named = {query.name for group in request.log_groups for query in queries[group]}
+        named = {query.name: group for group in groups for query in queries[group]}
         for name, response in logs.responses.items():
             self._write(f"logs/{name}.json", response)
             if name in named:
-                self._write_lines(f"{name}.log", response)
+                self._write_lines(name, response, self.written_by.get(named[name]))
         if logs.query_entries:
             self._write("logs/queries.json", logs.query_entries)
         self.failures |= logs.failures
         self.notes += logs.notes
         self.bytes_scanned += logs.bytes_scanned
 
-    def _write_lines(self, name: str, response: dict[str, Any]) -> None:
-        """Write the lines of a log group as a log file if a proxy or an application server wrote them."""
-        fields = ({cell["field"]: cell["value"] for cell in row} for row in response["results"])
+    def _write_lines(self, name: str, response: dict[str, Any], consumer: str | None) -> None:
+        """Write the lines of a log group as a log file if a proxy, a server or a consumer wrote them."""
+        name = f"{name}.log" if consumer is None else f"app-{consumer}.log"
+        fields = [{cell["field"]: cell["value"] for cell in row} for row in response["results"]]
         lines = [row["@message"].rstrip("\n") for row in fields if "@message" in row]
+        if consumer is not None:
+            # As `docker logs --timestamps` prints them: a line need not state its time.
+            lines = [
+                f"{row['@timestamp'].replace(' ', 'T')}000000Z {line}"
+                for row, line in zip((row for row in fields if "@message" in row), lines, strict=True)
+            ]
         path = self.folder / name
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
         raw = RawFile(self.folder, name)
         written_by = (access_log.looks_like, error_log.looks_like, app_log.looks_like_uvicorn)
-        if not lines or not any(looks_like(raw) for looks_like in written_by):
+        if not lines or not (consumer or any(looks_like(raw) for looks_like in written_by)):
             path.unlink()
 
     def _log_progress(self, text: str) -> None:

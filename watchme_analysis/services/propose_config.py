@@ -231,7 +231,8 @@ def _add_log_groups_and_api(
     sources: dict[str, str] = {}
     for each in consumers:
         for variable, value in sorted(each.variables.items()):
-            if url := _plain_url(value):
+            # An address of SQS of one's own is the queue, and no API.
+            if (url := _plain_url(value)) and not queues_named(variable, value):
                 about = {"name": Resource(variable), "function": Resource(each.name)}
                 sources.setdefault(url, note("config-source-variable", **about))
     if len(sources) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from watchme_analysis.cloudwatch.account_state import ecs_services
@@ -39,6 +39,16 @@ def describe_services(aws: Aws, queues: Collection[str]) -> dict[str, Any]:
     if tasks:
         found["ecs-tasks.json"] = {"tasks": tasks}
     return found
+
+
+def log_groups_of(definition: Mapping[str, Any], region: str) -> list[str]:
+    """Return the log groups of CloudWatch in a region that the containers of a task definition write to."""
+    stated = [
+        one.get("logConfiguration", {}).get("options", {})
+        for one in definition.get("containerDefinitions", ())
+    ]
+    own = [one for one in stated if one.get("awslogs-region", region) == region]
+    return [group for one in own if (group := one.get("awslogs-group"))]
 
 
 def describe_groups(aws: Aws, queues: Collection[str]) -> dict[str, Any]:
