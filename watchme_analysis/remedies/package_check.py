@@ -245,7 +245,9 @@ class _Check:
             "built": Resource(built),
             "needed": Resource(needed),
         }
-        return message(name, **values)
+        if name == "deploy-native":
+            return message("deploy-native", **values)
+        return message("deploy-native-library", **values)
 
     def _unfit_reason(self, file: PackageFile) -> tuple[str, str] | None:
         """Return why the runtime can't load a native file, and what it is built for; None if it can."""
