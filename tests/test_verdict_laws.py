@@ -110,15 +110,7 @@ def test_other_names_change_no_verdict(name, usual, judged):
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
-def test_later_clock_moves_the_incident_alone(name, usual, judged):
-    files, _, verdict, _ = usual(name)
-    later = {path: at_other_times(text, lambda at: at + LATER) for path, text in files.items()}
-    assert judged(later) == moved(verdict, LATER)
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("name", RAW)
-def test_clocks_going_back_change_no_verdict(name, usual, judged):
+def test_another_day_on_which_clocks_go_back_moves_the_incident_alone(name, usual, judged):
     files, case, verdict, _ = usual(name)
     start, end = verdict["start"] or case.window.start, verdict["end"] or case.window.end
     step = timedelta(seconds=1) if name.startswith("health") else timedelta(minutes=5)  # as logs and metrics
