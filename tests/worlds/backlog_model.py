@@ -152,7 +152,7 @@ class Model:
             self.at(moment, act, self)
         for queue in self.queues:
             for start, end in queue.off:
-                self.at(min(end, self.seconds), self._poll, queue)
+                self.at(min(end, self.seconds), self.poll, queue)
                 self.firsts.setdefault((queue.name, "off"), start)
             for moment, seconds in queue.visibility_set:
                 self.at(moment, setattr, queue, "visibility_s", seconds)
