@@ -24,6 +24,18 @@ def imported(tmp_path, lines, name="docker.log"):
     return import_folder(folder, tmp_path / "case").case
 
 
+@pytest.mark.parametrize("name", ["app.log", "app-gateway.log", "application.log"])
+def test_content_decides_over_the_name_of_an_application(tmp_path, name):
+    case = imported(tmp_path, [ACCESS.format(second) for second in range(5)], name)
+    assert len(case.table("access_log")) == 5
+
+
+def test_requests_of_gunicorn_stay_in_the_log_of_the_application(tmp_path):
+    lines = [GUNICORN.format(0), *(ACCESS.format(second) for second in range(5))]
+    case = imported(tmp_path, lines, "app.log")
+    assert len(case.table("app_log")) == 6
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("prefix", ["", "web-1  | ", "\x1b[36mweb-1  | \x1b[0m"])
 def test_each_line_goes_to_its_table(tmp_path, seed, prefix):

@@ -66,6 +66,61 @@ def read(folder, text, name="app.log"):
             {"level": "INFO", "logger": "uvicorn.error", "kind": "lifecycle"},
         ),
         ("2025-12-11 01:10:30,471 plain words: here", {"message": "plain words: here"}),
+        # zap
+        (
+            '2025-12-11T01:10:30.471Z\tERROR\tserver/orders.go:42\tit failed\t{"code": 7}',
+            {
+                "level": "ERROR",
+                "logger": "server/orders.go:42",
+                "message": 'it failed\t{"code": 7}',
+                "kind": "error",
+            },
+        ),
+        # tracing
+        (
+            '{"timestamp":"2025-12-11T01:10:30.471Z","level":"ERROR","fields":{"message":"no","error":"lost"},"target":"shop::db"}',
+            {"level": "ERROR", "logger": "shop::db", "message": "no: lost", "kind": "error"},
+        ),
+        # pino
+        (
+            '{"level":50,"time":1765415430471,"pid":17,"hostname":"web","msg":"no"}',
+            {"level": "ERROR", "pid": 17, "message": "no", "kind": "error"},
+        ),
+        # Spring Boot, with and without the name of the application
+        (
+            "2025-12-11T01:10:30.471Z ERROR 1 --- [nio-8080-exec-3] o.a.c.[.[/].[dispatcherServlet]   : it failed",
+            {"level": "ERROR", "pid": 1, "logger": "o.a.c.[.[/].[dispatcherServlet]", "message": "it failed"},
+        ),
+        (
+            "2025-12-11T01:10:30.471Z  WARN 17 --- [shop] [           main] com.example.Shop : slow",
+            {"level": "WARN", "pid": 17, "logger": "com.example.Shop", "message": "slow"},
+        ),
+        # logback
+        (
+            "2025-12-11 01:10:30.471 [http-nio-8080-exec-3] ERROR com.example.Shop - it failed",
+            {"level": "ERROR", "logger": "com.example.Shop", "message": "it failed"},
+        ),
+        # Monolog
+        (
+            "[2025-12-11T01:10:30.471+00:00] production.ERROR: it failed",
+            {"level": "ERROR", "message": "it failed", "kind": "error"},
+        ),
+        # Apache, whose code stays in the message
+        (
+            "[Thu Dec 11 01:10:30.471000 2025] [proxy:error] [pid 17:tid 1398] [client 192.0.2.7:48] AH00898: it failed",
+            {
+                "level": "ERROR",
+                "pid": 17,
+                "message": "[client 192.0.2.7:48] AH00898: it failed",
+                "kind": "error",
+            },
+        ),
+        (
+            "[Thu Dec 11 01:10:30.471000 2025] [error] (111)Connection refused: proxy: it failed",
+            {"level": "ERROR", "message": "(111)Connection refused: proxy: it failed"},
+        ),
+        # The MONITOR of Redis
+        ('1765415430.471000 [0 192.0.2.7:48] "GET" "a"', {"message": '[0 192.0.2.7:48] "GET" "a"'}),
     ],
 )
 def test_shapes_of_records(tmp_path, line, expected):
@@ -74,6 +129,16 @@ def test_shapes_of_records(tmp_path, line, expected):
     assert frame["time"].tolist() == [TIME]
     assert {name: frame.at[0, name] for name in expected} == expected
     assert (retrieval.rows, retrieval.lines) == (1, 1)
+
+
+def test_exception_of_java_belongs_to_the_line_before_it(tmp_path):
+    """logback's default has the time of the day alone."""
+    first = "01:10:30.471 [main] ERROR com.example.Shop - it failed"
+    trace = "java.lang.IllegalStateException: no\n\tat com.example.Shop.get(Shop.java:41)"
+    frame, _ = read(tmp_path, f"{first}\n{trace}\n")
+    assert frame[["level", "logger", "message"]].to_numpy().tolist() == [
+        ["ERROR", "com.example.Shop", f"it failed\n{trace}"]
+    ]
 
 
 @pytest.mark.parametrize(

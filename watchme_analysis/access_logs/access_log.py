@@ -57,12 +57,30 @@ def looks_like(raw: RawFile) -> bool:
     if not lines:
         return is_blank(raw)
     try:
-        reader = ReferenceParser(candidate_formats(raw).formats, raw.zone)
+        return any(_requests_of(raw, lines))
     except FormatError:
         # The reader reports the problem of the stated format.
         return True
+
+
+def is_made_of_requests(raw: RawFile) -> bool:
+    """Return whether most of the first lines are such requests, whatever the name of the file says.
+
+    JSON is not counted, as applications log their own requests in it.
+    """
+    lines = sample_of(raw)
+    try:
+        found = sum(_requests_of(raw, [line for line in lines if not line.startswith(b"{")]))
+    except FormatError:
+        return False
+    return 2 * found > len(lines)
+
+
+def _requests_of(raw: RawFile, lines: list[bytes]) -> Iterator[bool]:
+    """Yield whether each line is a request in a format that may have written the file."""
+    reader = ReferenceParser(candidate_formats(raw).formats, raw.zone)
     reader.prepare(lines)
-    return any(_is_request(line, reader) for line in lines)
+    yield from (_is_request(line, reader) for line in lines)
 
 
 def _is_request(line: bytes, reader: ReferenceParser) -> bool:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from watchme_analysis.access_logs.access_log import is_made_of_requests
 from watchme_analysis.aws_shapes.commands import expected_output
 from watchme_analysis.case.actions import FILE as ACTIONS_FILE
 from watchme_analysis.case.actions import record_actions, recorded_actions
@@ -29,7 +30,7 @@ from watchme_analysis.case.reader_registry import sources
 from watchme_analysis.case.settings import CaseSettings, read_settings
 from watchme_analysis.case.writer import FileReport, HashedFile, sha256_of, write_tables
 from watchme_analysis.errors import CaseError, InputError, LeftOutError, WatchmeError, reason_of
-from watchme_analysis.evidence.app_log import is_plain_text
+from watchme_analysis.evidence.app_log import is_plain_text, looks_like_uvicorn
 from watchme_analysis.files.evidence_file import (
     PACKED_ENDINGS,
     Content,
@@ -638,8 +639,11 @@ def recognise(raw: RawFile, kind: str | None) -> tuple[Source | None, str]:
         names = ", ".join(source.name for source in known)
         raise InputError(error_message("error-unknown-kind", file=raw.relative, kind=repr(kind), known=names))
     named = [source for source in known if source.knows_name(raw)]
+    # The name of an application's log is a hint: requests alone are the log of a server in front of it.
+    is_app_log = bool(named) and named[0].name == "app_log"
+    is_access_log = is_app_log and not looks_like_uvicorn(raw) and is_made_of_requests(raw)
     for source in named:
-        if source.looks_like(raw):
+        if not is_access_log and source.looks_like(raw):
             return source, ""
     for source in known:
         if source.by_content and not is_blank(raw) and source.looks_like(raw):

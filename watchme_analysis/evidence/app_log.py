@@ -1,4 +1,7 @@
-"""Logs of uvicorn and of the application that it serves, in the formats of Python's logging."""
+"""Logs of uvicorn and of the application that it serves, in the formats of Python's logging and its like.
+
+Also those of zap, tracing, pino, logback, Spring Boot and Monolog (Laravel), and Apache's error log.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ _LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL|EXCEPTIO
 _TIME = (
     r"(?P<time>\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
     r"|\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}"
+    # ctime(3), as Apache and uWSGI write it.
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,6})? \d{4}"
     r"|\d{9,11}\.\d{1,9})"
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -41,9 +46,22 @@ _CHANNEL_FIELD = re.compile(rf"(?P<logger>[\w-]+)\.(?P<level>{_LEVEL}):\s+")
 _PROCESS_FIELD = re.compile(rf"(?P<level>{_LEVEL})/(?P<logger>[\w-]+)\]\s+")
 # Log4j and Logback write the thread before the level: `TIME [main] INFO  message`.
 _THREAD = re.compile(rf"\[(?!\d+\])[^\]]{{1,80}}\]\s+(?={_LEVEL}\s)")
-_PID_FIELD = re.compile(r"[\[(](?:pid[ =:]*)?(?P<pid>\d{1,10})(?:[:#]\S+)?[\])]:?\s*(?:[|-]\s+)?")
+_PID_FIELD = re.compile(
+    r"[\[(](?:pid[ =:]*)?(?P<pid>\d{1,10})(?:[:#][^\s\])]+(?: \d+)?)?(?:\]|\)(?!\w)):?\s*(?:[|-]\s+)?"
+)
+# Apache: `[module:level]`, of which old versions write the level alone.
+_MODULE_LEVEL_FIELD = re.compile(
+    r"\[(?:\w+:)?(?P<level>emerg|alert|crit|error|warn|notice|info|debug|trace\d)\]\s+"
+)
+# Spring Boot: the process and the thread, then the logger.
+_SPRING_PID_FIELD = re.compile(r"(?P<pid>\d{1,10}) --- (?:\[[^\]]{0,80}\] ){1,4}")
+_SPRING_LOGGER_FIELD = re.compile(r"(?P<logger>[A-Za-z_]\S*)\s+:\s+")
+# zap: file and line of the call.
+_CALLER_FIELD = re.compile(r"(?P<logger>[\w./@-]+\.go:\d{1,6})\s+")
 # With the function and the line number of the log call, if a format includes them.
-_LOGGER_FIELD = re.compile(r"\[?(?P<logger>[A-Za-z_][\w.]*)(?::[\w<>]+){0,2}\]?(?::(?=\s)|\s+[-|](?=\s))\s*")
+_LOGGER_FIELD = re.compile(
+    r"(?!AH\d{5}:)\[?(?P<logger>[A-Za-z_][\w.]*)(?::[\w<>]+){0,2}\]?(?::(?=\s)|\s+[-|](?=\s))\s*"
+)
 # Format in Flask's documentation: `INFO in MODULE: message`.
 _MODULE_FIELD = re.compile(r"in (?P<logger>[A-Za-z_][\w.]*):\s+")
 # A format may have no separator between logger and message, so loggers of known servers are listed.
@@ -53,7 +71,11 @@ _FIELDS = (
     ("level", _CHANNEL_FIELD),
     ("level", _PROCESS_FIELD),
     ("level", _LEVEL_FIELD),
+    ("level", _MODULE_LEVEL_FIELD),
     ("pid", _PID_FIELD),
+    ("pid", _SPRING_PID_FIELD),
+    ("logger", _SPRING_LOGGER_FIELD),
+    ("logger", _CALLER_FIELD),
     ("logger", _MODULE_FIELD),
     ("logger", _LOGGER_FIELD),
     ("logger", _SERVER_FIELD),
@@ -64,6 +86,8 @@ _NEST = re.compile(
     rf"(?P<level>LOG|VERBOSE|{_LEVEL}) (?:\[(?P<logger>[^\]]+)\] )?(?P<message>.*)",
     re.DOTALL,
 )
+# logback's default: the time of the day, without a date.
+_CLOCK = re.compile(rf"\d\d:\d\d:\d\d[.,]\d{{3}} (?=\[[^\]]{{1,80}}\] {_LEVEL}\s)")
 # logging.BASIC_FORMAT
 _BASIC = re.compile(rf"(?P<level>{_LEVEL}):(?P<logger>[A-Za-z_][\w.]*):(?P<message>.*)", re.DOTALL)
 _ACCESS = re.compile(
@@ -91,13 +115,15 @@ _TRACEBACK = re.compile(
 _JSON_KEYS = {
     "time": ("time", "timestamp", "@timestamp", "asctime", "ts", "datetime", "date", "created"),
     "level": ("level", "levelname", "severity", "log.level", "lvl"),
-    "logger": ("logger", "name", "logger_name", "log.logger"),
+    "logger": ("logger", "name", "logger_name", "log.logger", "target"),
     "message": ("message", "msg", "event", "log"),
     "pid": ("pid", "process", "process_id"),
     # zap, zerolog and logrus write the error beside the message, pino as an object.
     "error": ("error", "err", "error.message"),
     "trace": ("exc_info", "exception", "traceback", "stack_trace", "error.stack_trace", "stack"),
 }
+# Numbers of levels in pino's and bunyan's logs (getpino.io, docs/api, `logger.levels`).
+_NUMBERED_LEVELS = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL"}
 _SAMPLE_LINES = 200
 # Different lines whose reading is remembered.
 _REMEMBERED = 1 << 10
@@ -113,7 +139,7 @@ _NO_SERVICE = re.compile(
 # Names of files with pasted lines; prose, code and data have endings of their own.
 _ROTATED = re.compile(r"[.-][\d.-]+$")
 _TEXT_ENDINGS = {"", ".log", ".txt", ".out", ".err"}
-_ERROR_LEVELS = {"ERROR", "CRITICAL", "FATAL", "EXCEPTION"}
+_ERROR_LEVELS = {"ERROR", "CRITICAL", "FATAL", "EXCEPTION", "CRIT", "ALERT", "EMERG"}
 
 
 class _Record(NamedTuple):
@@ -253,6 +279,9 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
         return None
     if not isinstance(value, dict):
         return None
+    if isinstance(value.get("fields"), dict):
+        # The `tracing` of Rust writes the message among its fields.
+        value = {**value.pop("fields"), **value}
     inner = value.get("log")
     if isinstance(inner, str) and "stream" in value:
         return _wrapped_record(inner.rstrip("\n"), value.get("time"), raw)
@@ -272,6 +301,7 @@ def _json_record(text: str, raw: RawFile) -> _Record | None:
     if isinstance(found["trace"], str):
         message += "\n" + found["trace"].rstrip("\n")
     level = found["level"]
+    level = _NUMBERED_LEVELS.get(level) if isinstance(level, int) else level
     fields: dict[str, object] = {
         "time": microseconds(found["time"], raw.zone),
         "level": level.upper() if isinstance(level, str) else None,
@@ -319,7 +349,11 @@ def _nest_record(text: str, raw: RawFile) -> _Record | None:
 def _timed_record(text: str, raw: RawFile) -> _Record | None:
     start = _START.match(text)
     if start is None:
-        return None
+        clock = _CLOCK.match(text)
+        if clock is None:
+            return None
+        fields, rest = _fields_before(text[clock.end() :])
+        return _Record({**fields}, rest)
     moment = _moment(start["time"], raw.zone)
     if moment is None:
         return None
@@ -329,6 +363,12 @@ def _timed_record(text: str, raw: RawFile) -> _Record | None:
 
 @lru_cache(maxsize=_REMEMBERED)  # many records of a busy application are of the same millisecond
 def _moment(text: str, zone: tzinfo) -> int | None:
+    if text[:1].isalpha():
+        day, clock, year = text[4:10], text[11:-5], text[-4:]
+        try:
+            text = f"{datetime.strptime(f'{day} {year}', '%b %d %Y'):%Y-%m-%d} {clock}"
+        except ValueError:
+            return None
     return microseconds(text.replace("UTC", "Z").replace(" Z", "Z"), zone)
 
 
@@ -338,7 +378,7 @@ def _fields_before(rest: str) -> tuple[Mapping[str, object], str]:
     fields: dict[str, object] = {}
     if thread := _THREAD.match(rest):
         rest = rest[thread.end() :]
-    for _ in range(3):
+    for _ in range(4):
         for name, pattern in _FIELDS:
             found = pattern.match(rest) if name not in fields else None
             # An access record begins with an address, which would otherwise match as a logger's name.
@@ -346,6 +386,8 @@ def _fields_before(rest: str) -> tuple[Mapping[str, object], str]:
                 fields |= {
                     key: int(value) if key == "pid" else value for key, value in found.groupdict().items()
                 }
+                if "level" in fields:
+                    fields["level"] = str(fields["level"]).upper()
                 rest = rest[found.end() :]
                 break
     return fields, rest
