@@ -19,6 +19,7 @@ from worlds.container_evidence import (
 
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.services.diagnose import diagnose
+from watchme_analysis.text.render import render
 
 BEGIN, END = FAULT
 KILLED = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": stamp(BEGIN)}
@@ -169,6 +170,15 @@ def test_the_platform_names_the_cause(name, diagnosed):
         assert len(case.sql(item["sql"])) == item["rows"] >= 1
     probability = {one["cause"]: one["probability"] for one in without["ranking"]}
     assert found["ranking"][0]["probability"] > probability[cause]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "stricter than the endpoint's usual time"), ("ja", "通常の時間より厳しく")]
+)
+def test_answer_names_a_probe_that_is_too_strict(diagnosed, language, words):
+    evidence, told, *_ = SITUATIONS["probe stricter than the endpoint"]
+    case, _ = diagnosed("told", evidence, **told)
+    assert words in render(diagnose("health", case).cause_line, language)
 
 
 @pytest.mark.slow

@@ -12,7 +12,17 @@ from watchme_analysis.schema import TABLES
 from watchme_analysis.text.render import placeholders
 
 SIGNALS = {"health": detectors.SIGNALS, "backlog": backlog.SIGNALS}
-TRANSLATED = {"title", "name", "next_test", "next_tests", "needs", "blind_spots", "restore", "prevent"}
+TRANSLATED = {
+    "title",
+    "name",
+    "next_test",
+    "next_tests",
+    "titles",
+    "needs",
+    "blind_spots",
+    "restore",
+    "prevent",
+}
 KEYS = TRANSLATED | {
     "layer", "save", "prior", "page", "grades", "complement", "order", "events", "ja", "follows", "remedies",
     "consumer",
@@ -45,7 +55,7 @@ def test_a_cause_file_refers_to_what_exists(question, name):
     assert {need.partition("/")[0] for need in found.get("needs", {})} <= TABLES.keys()
     assert len(japanese.get("blind_spots", ())) in (0, len(found.get("blind_spots", ())))
     assert are_grades(found.get("grades", {}).values())
-    assert {*found.get("grades", {}), *found.get("next_tests", {})} <= signals
+    assert {*found.get("grades", {}), *found.get("next_tests", {}), *found.get("titles", {})} <= signals
     assert {*found.get("follows", ())} <= {one.cause for one in causes(question)}
     for remedy in (found, *found.get("remedies", ())):
         assert remedy.get("save") in (None, *saves(question))

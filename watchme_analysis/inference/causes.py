@@ -30,6 +30,9 @@ documentation) reads it from here, so that adding a cause means adding one file,
     [next_tests]                                 # of signals that call for another one
     fate_edge_responded = "..."
 
+    [titles]                                     # of signals that say more exactly what is at fault
+    container_probe_strict = "..."
+
     [[remedies]]                                 # ... and what exactly, by what was observed: the first one
     signal = "fate_sent_elsewhere"               # counts whose signal is there and names all of its values
     restore = "Let the edge send {paths} to {usual} again, then check ..."
@@ -113,6 +116,7 @@ class Cause:
     cannot_see: tuple[Text, ...] = ()
     grades: Mapping[str, float] = field(default_factory=dict)
     next_tests: Mapping[str, Text] = field(default_factory=dict)
+    titles: Mapping[str, Text] = field(default_factory=dict)
     complement: bool = False
     events: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     follows: tuple[str, ...] = ()
@@ -227,6 +231,7 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         ),
         grades={name: _log_odds(grade) for name, grade in found.get("grades", {}).items()},
         next_tests=named("next_tests"),
+        titles=named("titles"),
         complement=complement,
         follows=tuple(found.get("follows", ())),
         consumer={

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 
-from watchme_analysis.inference.causes import causes
+from watchme_analysis.inference.causes import Cause, causes
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked, Step
 from watchme_analysis.inference.weighing import undecided
 from watchme_analysis.redact import redacted
@@ -183,6 +183,13 @@ def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step
     return (*saved, Step("test", sentences(collect, shown)))
 
 
+def _title(found: Diagnosis, cause: Cause) -> Text:
+    """Return the title of a cause, or that of the signal for it that says more exactly what is at fault."""
+    own = (entry.finding for entry in found.ranking if entry.finding.cause == cause.cause)
+    signals = (item.signal for finding in own for item in finding.evidence if item.weight > 0)
+    return next((cause.titles[signal] for signal in signals if signal in cause.titles), cause.title)
+
+
 def cause_line(found: Diagnosis) -> Text:
     """Return whether the cause was found, which it is, and how sure that is."""
     sure = Probability(found.confidence)
@@ -191,7 +198,7 @@ def cause_line(found: Diagnosis) -> Text:
         return message("answer-no-incident", confidence=sure)
     if found.cause is not None:
         cause = known.get(found.cause)
-        title = value_of(found.cause if cause is None else cause.title)
+        title = value_of(found.cause if cause is None else _title(found, cause))
         if cause is not None and cause.layer == "api" and (api := found.extra.get("api")):
             title = message("answer-cause-named", title=title, name=Resource(api))
         seconds = [name for name in (found.secondary_cause, *found.other_causes) if name in known]
