@@ -755,7 +755,10 @@ def measure_texts(buf: Any, spans: Any, rows: Any, sources: Any, sizes: Any) -> 
 
 @compiled
 def copy_words(at: int, to: int, size: int) -> Any:
-    """Copy bytes as whole words, whose excess is written as well, and return the address behind the copy."""
+    """Copy bytes in whole words and return the address behind the copy.
+
+    Up to ``WORD - 1`` bytes behind that address are overwritten.
+    """
     for step in range(0, size, WORD):
         put_word(to + step, word_at(at + step))
     return to + size

@@ -270,7 +270,7 @@ def timeout_lowered(context: QueueContext) -> Iterator[QueueObservation]:
 
 @detects("memory_lowered", group="settings", needs=["log_events", "metrics"])
 def memory_lowered(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return that the function got less memory before its durations grew as long as that can make them.
+    """Yield the observation that less memory explains how much longer the invocations take.
 
     Lambda allots processor in proportion to memory (AWS Lambda Developer Guide, "Configure Lambda function
     memory").
@@ -280,14 +280,14 @@ def memory_lowered(context: QueueContext) -> Iterator[QueueObservation]:
     if failures is None or before_s is None or during_s is None:
         return
     if change is None and len(context.inv.table("changes")):
-        # Whatever was changed was survived, or is another function's.
+        # The recorded changes did no harm, or concern another function.
         return
     moment = failures.start if change is None else change.time
     given = _memory(context, moment)
     if given is None:
         return
     before, after = given
-    # A step of the API's answer that less processor doesn't explain stays the API's.
+    # A longer growth than the smaller share of processor explains belongs to the API.
     if not AND_SOME * before_s < during_s <= AND_SOME * before_s * before / after:
         return
     yield context.observation(
