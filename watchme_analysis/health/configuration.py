@@ -296,7 +296,7 @@ def _limit(limit: dict[str, Any], language: str) -> str:
 
 
 def _compared(name: str, path: str, value: str | None, language: str) -> str | None:
-    """Return the setting of a path for comparison with another path; of a rewritten path, the removed part."""
+    """Return the setting of a path for comparison with another; of a rewritten path, the removed part."""
     if value is not None and name == _AS:
         return path.removesuffix(value) if path.endswith(value) else value
     return _ALWAYS[name] if value is not None and value == _default(name, language) else value

@@ -121,7 +121,7 @@ def ordinary(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
 @detects("sporadic_dead_letters", group="dead letters", needs=["metrics"])
 @detects("dead_letters_close_together", group="dead letters by chance", needs=["metrics"])
 def sporadic(contexts: Sequence[QueueContext]) -> Iterator[QueueObservation]:
-    """Yield the observation of a few bad messages among many good ones; its strength is their clustering."""
+    """Yield the observations of a few bad messages among many good ones, and of their clustering."""
     if any(context.queue.harms for context in contexts):
         return
     for context in contexts:
