@@ -2,13 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit
-
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ConnectionClosedError
-from urllib3 import HTTPResponse
 
 from watchme_analysis.cloudwatch.session import Aws
 from worlds.kills import KilledError
@@ -48,29 +42,10 @@ class Plan:
 
 @dataclass
 class ClockedAws(Aws):
-    """A session that waits by moving the clock of ``server.service``, and calls it without a connection.
-
-    boto3 writes each request and reads each response, as with a connection.
-    """
+    """A session that waits by moving the clock of ``server.service``."""
 
     server: Any = None
     plan: Any = None
-
-    def client(self, service):
-        is_new = service not in self._clients
-        made = super().client(service)
-        if is_new:
-            made.meta.events.register("before-send", self.response)
-        return made
-
-    def response(self, request, **_):
-        target, text = urlsplit(request.url), request.body or b""
-        headers = {name: _text(value) for name, value in request.headers.items()}
-        answered = self.server.answer(headers, target._replace(scheme="", netloc="").geturl(), _text(text))
-        if answered is None:
-            raise ConnectionClosedError(endpoint_url=request.url)
-        status, headers, data = answered
-        return AWSResponse(request.url, status, headers, HTTPResponse(BytesIO(data), preload_content=False))
 
     def now(self):
         return datetime.fromtimestamp(self.server.service.clock.now, UTC)
@@ -86,7 +61,3 @@ class ClockedAws(Aws):
         response = super().call(service, operation, **parameters)
         self.plan.after(name)
         return response
-
-
-def _text(value):
-    return value.decode() if isinstance(value, bytes) else value

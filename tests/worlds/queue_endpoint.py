@@ -222,10 +222,7 @@ def _pattern(text):
 
 
 class Server:
-    """An HTTP endpoint of the `Service` in ``service``, until :meth:`close`.
-
-    Clients of the same process can call :meth:`answer` without a connection.
-    """
+    """An HTTP endpoint of the `Service` in ``service``, until :meth:`close`."""
 
     def __init__(self):
         self.service, self.operations, self.lock = None, None, threading.Lock()
@@ -240,36 +237,6 @@ class Server:
         self.operations = Operations(self.service)
         self.service.url = self.url
         return self.service
-
-    def answer(self, headers, target, text):
-        """Return status, headers and content of the response to a request, or None for a lost connection."""
-        kind, _, operation = headers.get("X-Amz-Target", "").partition(".")
-        path, _, query = target.partition("?")
-        if kind:
-            service, asked = "sqs" if kind == "AmazonSQS" else "logs", json.loads(text)
-        elif "event-source-mappings" in path:
-            service, operation = "lambda", "ListEventSourceMappings"
-            asked = {key: values[0] for key, values in parse_qs(query).items()}
-        elif "/functions/" in path:
-            service, operation = "lambda", "GetFunctionConfiguration"
-            asked = {"FunctionName": unquote(path.split("/")[3])}
-        else:
-            service, operation, asked = "sts", parse_qs(text)["Action"][0], {}
-        status, more = 200, {}
-        try:
-            with self.lock:
-                response = self.operations.answer(service, operation, asked)
-        except Refused as error:
-            status, response = error.status, {"__type": error.code, "message": error.text}
-            more = {"x-amzn-ErrorType": error.code, "x-amzn-query-error": f"{error.code};Sender"}
-        if response is None:
-            return None
-        data = json.dumps(response).encode()
-        if service == "sts":
-            fields = "".join(f"<{key}>{value}</{key}>" for key, value in response.items())
-            tag = f"{operation}Result"
-            data = f"<{operation}Response><{tag}>{fields}</{tag}></{operation}Response>".encode()
-        return status, {"Content-Type": "application/x-amz-json-1.0", **more}, data
 
     def close(self):
         self.http.shutdown()
@@ -286,18 +253,43 @@ def _handler_of(server):
 
         def do_POST(self):
             text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-            answered = server.answer(self.headers, self.path, text)
-            if answered is None:
-                self.close_connection = True
-                return
-            status, headers, data = answered
+            with server.lock:
+                self.respond(text)
+
+        do_GET = do_POST  # noqa: N815 - the name that http.server calls
+
+        def respond(self, text):
+            kind, _, operation = self.headers.get("X-Amz-Target", "").partition(".")
+            path, _, query = self.path.partition("?")
+            if kind:
+                service, asked = "sqs" if kind == "AmazonSQS" else "logs", json.loads(text)
+            elif "event-source-mappings" in path:
+                service, operation = "lambda", "ListEventSourceMappings"
+                asked = {key: values[0] for key, values in parse_qs(query).items()}
+            elif "/functions/" in path:
+                service, operation = "lambda", "GetFunctionConfiguration"
+                asked = {"FunctionName": unquote(path.split("/")[3])}
+            else:
+                service, operation, asked = "sts", parse_qs(text)["Action"][0], {}
+            try:
+                status, response = 200, server.operations.answer(service, operation, asked)
+                if response is None:
+                    self.close_connection = True
+                    return
+            except Refused as error:
+                status, response = error.status, {"__type": error.code, "message": error.text}
+            data = json.dumps(response).encode()
+            if service == "sts":
+                fields = "".join(f"<{key}>{value}</{key}>" for key, value in response.items())
+                tag = f"{operation}Result"
+                data = f"<{operation}Response><{tag}>{fields}</{tag}></{operation}Response>".encode()
             self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
+            if status != 200:
+                self.send_header("x-amzn-ErrorType", response["__type"])
+                self.send_header("x-amzn-query-error", f"{response['__type']};Sender")
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
-
-        do_GET = do_POST  # noqa: N815 - the name that http.server calls
 
     return Handler
