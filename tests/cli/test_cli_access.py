@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 import subprocess
 import sys
 
@@ -265,6 +266,16 @@ def test_options_choose_the_errors(run, found, log, tmp_path):
         assert shown == kinds, options
     unread = run(log, "--errors", log).stdout.partition("Error log")[2]
     assert "None of its lines could be read: they are not in the format" in unread
+
+
+def test_an_unread_log_is_told_the_format_that_reads_it(watchme, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text('192.0.2.7;11/Dec/2025:10:10:30;504;"GET /health HTTP/1.1"\n' * 3)
+
+    advice = one_line(watchme("access", log).stdout).partition("would fit ")[2]
+    _, proposed = shlex.split(advice.partition(": check")[0])
+
+    assert " 3 requests, 0 rejected" in watchme("access", log, "--format", proposed).stdout
 
 
 COMPRESSED = gzip.compress(COMBINED.encode() * 99)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from watchme_analysis.access_logs.engine.reference_parser import suggestion_of
 from watchme_analysis.access_logs.formats.w3c import lacks_fields
 from watchme_analysis.access_logs.grouped_sums import OTHER
 from watchme_analysis.access_logs.summary import BY_TIME, TIMED
@@ -207,14 +208,17 @@ class AccessPage:
                 # Line 0 stands for a truncated end of the file.
                 yield f"  {reason}"
         if is_unread(one):
-            texts = [item["text"] for item in one["first_rejected"]]
+            texts = [item["text"] for item in one["first_rejected"] if item["text"]]
+            proposed = suggestion_of(texts[0].encode())[1] if texts else None
             kinds = {
                 "errors": is_error_log,
-                "json": any(text.startswith("{") for text in texts),
                 "fields": any(lacks_fields(text.encode()) for text in texts),
+                "proposed": proposed is not None,
+                "json": any(text.startswith("{") for text in texts),
             }
             kind = next((kind for kind, applies in kinds.items() if applies), "text")
-            said = out.words("access-unread", kind=Choice(kind), json_format=_JSON_FORMAT)
+            given = shell_word(proposed or "")
+            said = out.words("access-unread", kind=Choice(kind), json_format=_JSON_FORMAT, proposed=given)
             yield self._paragraph(said, "  ", "  ")
 
     def _shares(self) -> str:

@@ -114,7 +114,7 @@ def misfit_notes(formats: Sequence[LogFormat], lines: Sequence[bytes], zone: tzi
         known_as = next(iter(reader.used)) if log_format is None else log_format.label
         proposal = "known"
     except ValueError:
-        line, suggestion = _suggestion(written[0], line)
+        line, suggestion = suggestion_of(written[0])
         known_as, proposal = (
             ("", "none") if suggestion is None else (f"--format {shlex.quote(suggestion)}", "text")
         )
@@ -130,8 +130,9 @@ def misfit_notes(formats: Sequence[LogFormat], lines: Sequence[bytes], zone: tzi
     ]
 
 
-def _suggestion(whole: bytes, without_prefix: bytes) -> tuple[bytes, str | None]:
+def suggestion_of(whole: bytes) -> tuple[bytes, str | None]:
     """Return a line with or without what may be a prefix, and the format that it would take."""
+    without_prefix = whole[prefix_size(whole) :]
     if len(whole) > LONG_LINE:
         return without_prefix, None
     found = [(line, suggested_format(decoded(line))) for line in (without_prefix, whole)]

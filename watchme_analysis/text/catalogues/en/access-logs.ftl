@@ -63,6 +63,7 @@ access-rejected = { $log }: { $lines ->
 access-rejected-line = line { $line }: { $reason }
 access-unread = None of its lines could be read: { $kind ->
     [errors] they are not in the format of Nginx's error log.
+    [proposed] state the format with --nginx-conf /etc/nginx/nginx.conf or --format. The first line would fit --format { $proposed }: check the names.
     [fields] the #Fields line of the server is missing. It stands at the beginning of its logs: put it before these lines, such as (echo '#Fields: date time cs-method cs-uri-stem sc-status'; cat FILE) | watchme access -
     [json] state the format with --nginx-conf /etc/nginx/nginx.conf or --format, for JSON such as --format { $json_format }.
    *[text] state the format with --nginx-conf /etc/nginx/nginx.conf or --format.

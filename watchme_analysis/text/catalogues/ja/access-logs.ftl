@@ -41,6 +41,7 @@ access-rejected = { $log }: { $lines } 行を除外しました ({ $share })。�
 access-rejected-line = { $line } 行目: { $reason }
 access-unread = 1 行も読み取れませんでした。{ $kind ->
     [errors] Nginx のエラーログの形式ではありません。
+    [proposed] --nginx-conf /etc/nginx/nginx.conf または --format で形式を指定してください。最初の行は --format { $proposed } なら一致します。変数名を確認してください。
     [fields] サーバーの #Fields の行がありません。元のログの先頭にある行を前に加えてください。例: (echo '#Fields: date time cs-method cs-uri-stem sc-status'; cat FILE) | watchme access -
     [json] --nginx-conf /etc/nginx/nginx.conf または --format で形式を指定してください。JSON の場合の例: --format { $json_format }
    *[text] --nginx-conf /etc/nginx/nginx.conf または --format で形式を指定してください。
