@@ -79,7 +79,9 @@ def test_health_timeline_names_zone_and_units_and_says_which_layers_are_missing(
     assert "time (Asia/Tokyo), 2025-12-11" in picture.words
     for layer in ("no probes", "no edge log", "no host metrics"):
         assert layer in picture.words
-    assert {"Nginx: 60 requests", "duration", "1 ms", "10 ms", "100 ms", "1 s", "10 s"} <= set(picture.words)
+    assert {"Nginx: all 60 requests", "duration", "1 ms", "10 ms", "100 ms", "1 s", "10 s"} <= set(
+        picture.words
+    )
     assert "60 requests at Nginx" in picture.alt
     assert "failed" in picture.alt
 
@@ -109,7 +111,7 @@ def test_a_layer_with_too_many_requests_for_dots_is_drawn_in_steps():
     assert int(bins["timed"].sum()) == int((~many["failed"]).sum())
     assert bins["failed_s"].max() == 5.0
     picture = plot_health_timeline(many, {**side_tables(), "bins": bins}, SPAN)
-    assert "Nginx: 12,000 requests, steps of 1 s" in picture.words
+    assert "Nginx: all 12,000 requests, steps of 1 s" in picture.words
     assert {"median", "p99", "slowest failed"} <= set(picture.words)
     assert dense_bins(observed()).empty
 
@@ -317,7 +319,7 @@ def test_a_log_without_durations_shows_when_requests_failed():
         observations(join_requests(conform("access_log", log), empty("edge_log")), empty("probes"))
     )
     picture = plot_health_timeline(frame, side_tables(), SPAN, ["/api/health"])
-    assert "Nginx: 60 requests, no durations" in picture.words
+    assert "Nginx: all 60 requests, no durations" in picture.words
     assert {"others", "affected", "failed", "requests"} <= set(picture.words)
     panel = next(axis for axis in picture.figure.axes if axis.get_ylabel() == "requests")
     bars = [bar for bar in panel.patches if bar.get_facecolor()[:3] == to_rgb(style.RED) and bar.get_height()]

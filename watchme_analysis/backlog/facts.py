@@ -285,7 +285,7 @@ def _with_peak(
     """Return a figure at the end of the data, whose phrase states its peak as well, and that peak."""
     unknown = message("count-unknown")
     at_end, highest = (unknown if one is None else kind(one) for one in (now, peak))
-    both = at_end if now is None and peak is None else message("fact-with-peak", now=at_end, peak=highest)
+    both = at_end if now == peak and not now else message("fact-with-peak", now=at_end, peak=highest)
     phrase = message(f"fact-{name.replace('_', '-')}", value=both)
     return Fact(name, now, unit, phrase), fact(peak_name, peak, highest, unit)
 

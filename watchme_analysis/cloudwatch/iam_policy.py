@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.names import resource_name
+from watchme_analysis.cloudwatch.service_models import model_loader
 
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 # Actions of every pull, and those that receive the messages of a queue.
@@ -82,8 +83,6 @@ def action_of(service: str, api_name: str) -> str:
 def api_names(service: str) -> dict[str, str]:
     """Return the name of each operation of a service in its API, by boto3's name; no session is needed."""
     from botocore import xform_name
-
-    from watchme_analysis.cloudwatch.session import model_loader
 
     names = model_loader().load_service_model(service, "service-2")["operations"]
     # The API model of Lambda appends dates to old operations: Invoke, not Invoke20150331.

@@ -21,6 +21,7 @@ from typing import Any
 
 from watchme_analysis.aws_shapes.names import region_of
 from watchme_analysis.cloudwatch.iam_policy import action_of
+from watchme_analysis.cloudwatch.service_models import model_loader
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, RetryableServiceError, ServiceError
 from watchme_analysis.redact import described, shortened
@@ -398,14 +399,6 @@ def _with_resource(action: str, parameters: dict[str, Any]) -> str:
     """Return a call with the name of its resource, which an error of AWS often leaves out."""
     name = next((parameters[key] for key in _RESOURCE_PARAMETERS if key in parameters), None)
     return f"{action} ({name})" if name else action
-
-
-@cache
-def model_loader() -> Any:
-    """Return the loader of AWS's service models, shared by all sessions since it caches the large models."""
-    from botocore.loaders import create_loader
-
-    return create_loader()
 
 
 @cache

@@ -363,7 +363,7 @@ def parameters_of(alarm: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def _inputs(operation: str) -> tuple[str, ...]:
     """Return the names of the parameters of an operation of CloudWatch; no session is needed."""
-    from watchme_analysis.cloudwatch.session import model_loader
+    from watchme_analysis.cloudwatch.service_models import model_loader
 
     model = model_loader().load_service_model("cloudwatch", "service-2")
     shape = model["operations"][operation]["input"]["shape"]

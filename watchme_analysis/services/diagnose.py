@@ -250,12 +250,15 @@ def _a_queue(case: Case | None) -> str:
 def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
     """Return the tables that causes of the question need and that have no row in the window.
 
-    The value of each table is the list of the cause ids that need it.
+    The value of each table is the list of the cause ids that need it. A table that was read to its end, and
+    is empty, is evidence: nothing was recorded.
     """
     absent: dict[str, list[str]] = {}
-    held = investigation.case.tables
+    held, covered = investigation.case.tables, investigation.case.coverage()
     for entry in causes_of(investigation.question):
         for name in entry.needs:
+            if name in covered and not covered[name]["rows"] and not covered[name]["truncated"]:
+                continue
             if name not in held or (investigation.window is not None and investigation.table(name).empty):
                 absent.setdefault(name, []).append(entry.cause)
     # An Nginx edge is described by its configuration and has no settings to export.
