@@ -67,6 +67,25 @@ def test_an_expired_receipt_handle_is_about_the_visibility_timeout(tmp_path):
     assert signals(found, "visibility_misconfig") == {"errors_of_receipt"}
 
 
+def test_timeouts_that_only_report_lines_state_have_their_rows(tmp_path):
+    report = "REPORT RequestId: 8f5ccb38-0000-4000-8000-00000000000{}\tDuration: 30000.00 ms\tStatus: timeout"
+    rows = "".join(f'2026-03-02 02:3{at}:00.000,"{report.format(at)}"\n' for at in range(6))
+    write_log(tmp_path, "@timestamp,@message\n" + rows, name="uploads-worker.csv")
+    arn = {name: f"arn:aws:{name}:eu-west-1:123456789012" for name in ("sqs", "lambda")}
+    polled = {
+        "UUID": "11111111-2222-4333-8444-555555555555",
+        "EventSourceArn": f"{arn['sqs']}:uploads",
+        "FunctionArn": f"{arn['lambda']}:function:uploads-worker",
+        "State": "Enabled",
+    }
+    (tmp_path / "mappings.json").write_text(json.dumps({"EventSourceMappings": [polled]}))
+    found = diagnose("backlog", write_attributes(tmp_path, ApproximateNumberOfMessages="12"))
+    said = [
+        one for entry in found.ranking for one in entry.finding.evidence if one.signal == "errors_timeout"
+    ]
+    assert said and {one.rows for one in said} == {6}
+
+
 def test_messages_received_but_not_deleted_came_back(tmp_path):
     made = {
         "NumberOfMessagesSent": [580] * HOURS,

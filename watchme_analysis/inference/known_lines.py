@@ -102,7 +102,9 @@ def written(question: str, table: str, frame: pd.DataFrame, texts: pd.Series) ->
     for text, rows in texts[texts.isin(known)].groupby(texts, sort=False).groups.items():
         match = known_message(str(text).replace("\n", " "))
         if match is not None and match[0].id in weighed_messages(question):
-            found.append((match[0].id, Written(table, frame.loc[rows], str(text), match[1])))
+            # Of a traceback or several lines, the one that says it.
+            sample = next((line for line in str(text).splitlines() if known_message(line)), str(text))
+            found.append((match[0].id, Written(table, frame.loc[rows], sample, match[1])))
     return found
 
 

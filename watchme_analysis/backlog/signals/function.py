@@ -150,13 +150,14 @@ def errors(context: QueueContext) -> Iterator[QueueObservation]:
     ]
     consumer, function = context.pipeline.consumer, context.pipeline.function
     table, column, value = (consumer and consumer.log) or ("log_events", "function", function)
-    rows = context.matching(
-        table,
-        (column, "=", value),
-        ("kind", "in", ("error", "timeout")),
-        *bounds,
-        once_by=EVENT if table == "log_events" else (),
-    )
+    once_by = EVENT if table == "log_events" else ()
+    bounds.insert(0, (column, "=", value))
+    rows = context.matching(table, *bounds, ("kind", "in", ("error", "timeout")), once_by=once_by)
+    if (
+        not rows["rows"] and once_by
+    ):  # Where no line tells an error, REPORT lines state how invocations ended.
+        ended = (("kind", "=", "report"), ("error_type", "known", None))
+        rows = context.matching(table, *bounds, *ended, once_by=once_by)
     for kind, name in ERROR_SIGNALS.items():
         share = logged.share(kind)
         if not share:
