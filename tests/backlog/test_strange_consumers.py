@@ -51,6 +51,16 @@ def test_the_only_log_beside_a_queue_is_its_consumers(tmp_path, line):
         assert not [word for word in LAMBDA_WORDS if word in text], text
 
 
+def test_a_consumer_without_a_name_is_not_listed_as_affected(tmp_path):
+    lines = (f"Mar 02 02:3{at}:00 host1 worker[812]: ERROR {DENIED}" for at in range(6))
+    write_log(tmp_path, *lines, name="journal-worker.txt")
+    write_attributes(tmp_path, "uploads-dead", ApproximateNumberOfMessages="9")
+    dead = {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:uploads-dead", "maxReceiveCount": 3}
+    waiting = {"ApproximateNumberOfMessages": "12", "RedrivePolicy": json.dumps(dead)}
+    found = diagnose("backlog", write_attributes(tmp_path, **waiting))
+    assert facts(found)["affected_resource"] == ["uploads"]
+
+
 def test_of_two_logs_neither_is_the_consumers(tmp_path):
     write_waiting_queue(tmp_path)
     for name in ("thumbnailer.log", "site.log"):

@@ -208,7 +208,8 @@ def facts(
     """Return the figures of a backlog, of the affected queues; of all queues without an incident."""
     extra, calm = found.extra, found.verdict == "no_incident"
     consumers = [one for item in context.affected if (one := item.pipeline.consumer) is not None]
-    names = [*extra["queues"], *extra["functions"], *(one.name for one in consumers)]
+    named = (*extra["queues"], *extra["functions"], *(one.name for one in consumers))
+    names = [*filter(None, named)]
     queues = context.affected or context.queues
     troubles = [(first, queue) for queue in context.affected if (first := queue.first_trouble()) is not None]
     if not (names or calm) and (waits := _most_waiting(context)):

@@ -85,9 +85,15 @@ class AxisSpan:
     language: str = "en"
 
 
+# Height in inches of a figure, below which title and time axis leave no room for what it draws; by choice.
+_LEAST_IN = 1.5
+
+
 def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[Figure, list[Axes]]:
     """Return a figure of stacked axes with the given heights in inches."""
-    return _figure(sum(heights_in), nrows=len(heights_in), sharex=share_x, height_ratios=list(heights_in))
+    return _figure(
+        max(sum(heights_in), _LEAST_IN), nrows=len(heights_in), sharex=share_x, height_ratios=list(heights_in)
+    )
 
 
 def new_row(height_in: float, columns: int) -> tuple[Figure, list[Axes]]:
@@ -285,18 +291,23 @@ def _shade(axis: Axes, span: AxisSpan) -> None:
         axis.axvline(day_number(mark.time), color=BLACK, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
 
 
+# Share of a panel's width that a letter of such a label takes, with some room.
+_LETTER_SHARE = 0.015
+
+
 def _label_marks(axis: Axes, span: AxisSpan) -> None:
     """Label the changes with letters in the first panel; neighbouring changes share a label."""
     width = span.window.seconds
-    groups: list[tuple[datetime, list[str]]] = []
+    groups: list[tuple[datetime, str, str]] = []  # time and letter of the first, and the label
     for place, mark in enumerate(span.marks):
         letter = mark_letter(place)
-        if groups and (mark.time - groups[-1][0]).total_seconds() < width * 0.035:
-            groups[-1][1].append(letter)
-        else:
-            groups.append((mark.time, [letter]))
-    for moment, letters in groups:
-        text = letters[0] if len(letters) == 1 else f"{letters[0]}–{letters[-1]}"
+        if groups:
+            begun, first, text = groups[-1]
+            if (mark.time - begun).total_seconds() < width * (0.02 + _LETTER_SHARE * len(text)):
+                groups[-1] = (begun, first, f"{first}–{letter}")
+                continue
+        groups.append((mark.time, letter, letter))
+    for moment, _, text in groups:
         axis.annotate(
             text, (day_number(moment), 1.0), xycoords=("data", "axes fraction"), xytext=(2, -1),
             textcoords="offset points", ha="left", va="top", fontsize=8, fontweight="bold", color=BLACK,
