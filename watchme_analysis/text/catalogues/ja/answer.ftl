@@ -77,7 +77,7 @@ fact-no-change = 記録なし
 fact-waiting-now = 滞留数 (データ末尾): { $value }
 fact-waiting-peak = 最大滞留数: { $value }
 fact-oldest-age-peak = 最も古いメッセージ (最大): { $value }
-fact-with-peak = { $now } (最大 { $peak })
+fact-with-peak = { $now } (ピーク { $peak })
 fact-oldest-age = 最も古いメッセージ (データ末尾): { $value }
 fact-growth = 1 時間あたりの増加: { $value }
 fact-drained-at = この速度で処理し終える時刻: { $value }
@@ -134,7 +134,7 @@ answer-cause-open = 原因は未確定{ $known ->
   }: { $number ->
     [0] 候補 { $considered } 件のいずれにも、裏付けるデータがありません。
     [one] データは{ $causes }を示していますが、確定できません。
-   *[other] 次の原因を切り分けられません: { $causes }。
+   *[other] 次のどれが原因か、まだ切り分けられていません: { $causes }。
   }
 answer-no-incident = インシデントなし (確度 { $confidence })。
 step-if-it-returns = 再発した場合: { $step }

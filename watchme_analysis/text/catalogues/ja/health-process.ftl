@@ -55,7 +55,7 @@ health-restart-worker-timeout =
        *[other] ワーカーが `--timeout` 以内に応答しなかったため、gunicorn がワーカーを終了させました。
     }
 health-sync-worker-timeout = リクエストの処理が `--timeout` を超えた sync ワーカー { $workers } 個を、gunicorn が終了させました (WORKER TIMEOUT)。sync ワーカーは一度に 1 件のリクエストだけを処理し、イベントループを持ちません。
-health-workers-killed = ワーカー { $workers } 個が SIGKILL で終了しました。いずれも直前に gunicorn の `--timeout` を超えていません。カーネルのメモリが不足した場合の特徴です。
+health-workers-killed = ワーカー { $workers } 個が SIGKILL で終了しました。いずれも、直前に gunicorn の `--timeout` を超えた記録がありません。メモリ不足でカーネルに強制終了された場合 (OOM Kill) の特徴です。
 health-restart-wrong-port = コンテナのヘルスチェックはポート { $port } を確認していますが、サーバーが待ち受けているのは { $listening } です。
 health-restart-unhealthy = コンテナのヘルスチェックは、異常の発生から { $soonest } 〜 { $latest } 後に unhealthy と判定します。最初の再起動は { $after } 後でした。
 health-restart-follows = このため、再起動はインシデントの結果である可能性があります。

@@ -37,7 +37,7 @@ health-no-times = 長く異常が続いたエンドポイントはありませ�
 health-spared = { $spared } は終始正常でした。{ $paths } の原因として最も可能性が高いのは { $cause } です ({ $probability })。{ $option } を指定すると、1 つのエンドポイントだけを調べられます。
 health-not-separated = { $number ->
     [one] 手元のデータは{ $causes }を示していますが、原因を確定できません。
-   *[other] 手元のデータでは次の原因を切り分けられません: { $causes }。
+   *[other] 手元のデータでは、次のどれが原因かを切り分けられません: { $causes }。
   }
 health-nothing-speaks = { $causes } 件の原因のいずれについても、裏付けるデータがありません。
 health-cause = 原因は { $cause } です (確度 { $confidence })。
