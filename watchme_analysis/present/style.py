@@ -85,15 +85,9 @@ class AxisSpan:
     language: str = "en"
 
 
-# Height in inches of a figure, below which title and time axis leave no room for what it draws; by choice.
-_LEAST_IN = 1.5
-
-
 def new_figure(heights_in: Sequence[float], *, share_x: bool = False) -> tuple[Figure, list[Axes]]:
     """Return a figure of stacked axes with the given heights in inches."""
-    return _figure(
-        max(sum(heights_in), _LEAST_IN), nrows=len(heights_in), sharex=share_x, height_ratios=list(heights_in)
-    )
+    return _figure(sum(heights_in), nrows=len(heights_in), sharex=share_x, height_ratios=list(heights_in))
 
 
 def new_row(height_in: float, columns: int) -> tuple[Figure, list[Axes]]:

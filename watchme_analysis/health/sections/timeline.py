@@ -22,6 +22,8 @@ _PIXELS = 1500
 _BARS = 90
 _DAY_S = 86400.0
 _MOST_PANELS = 4
+# Height in inches of a panel that stands alone, by choice.
+_LEAST_ALONE_IN = 1.3
 _LAYERS: tuple[str, ...] = ("nginx", "edge", "probes")
 # Panel that shows the rows of a table.
 _TABLE_PANELS = {
@@ -69,7 +71,10 @@ def plot_health_timeline(
         **_metric_panels(tables["host_metrics"], words, only),
     }
     panels = [panel for part, panel in named.items() if not only or part in only]
-    figure, axes = style.new_figure([panel.height_in for panel in panels], share_x=True)
+    heights_in = [panel.height_in for panel in panels]
+    if len(panels) == 1:  # title and time axis would leave a low panel no room
+        heights_in = [max(_LEAST_ALONE_IN, *heights_in)]
+    figure, axes = style.new_figure(heights_in, share_x=True)
     style.time_axis(axes, span)
     for axis, panel in zip(axes, panels, strict=True):
         panel.draw(axis)
