@@ -171,7 +171,7 @@ def test_tests_use_no_private_names(test_modules):
     assert used == []
 
 
-# Commands call AWS at a pace that is no setting; a redrive would wait a minute for its counts.
+# The pace of AWS calls is not a setting, and a redrive would wait a minute for its counts.
 PATCHES = {"conftest.py quick_calls"}
 
 

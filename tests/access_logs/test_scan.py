@@ -40,7 +40,7 @@ def test_a_large_log_that_is_none_is_skipped_on_request(tmp_path):
 
 
 class Interrupted(RawIOBase):
-    """A stream during whose first read somebody presses Ctrl-C."""
+    """A stream whose first read is interrupted by Ctrl-C."""
 
     def readable(self):
         return True

@@ -105,6 +105,7 @@ def test_apprise_receives_the_first_screen_and_evidence_mentions_nobody(tmp_path
         (429, True, False, "429"),
         (503, True, False, "503"),
         (404, False, False, "404"),
+        (502, True, True, "502"),
         ("reset", True, True, "Mattermost did not confirm"),
         (3.0, True, True, "Mattermost did not confirm"),
     ],
@@ -113,7 +114,7 @@ def test_a_service_of_apprise_that_refuses_or_is_slow(tmp_path, webhook, answer,
     sender = mattermost(tmp_path, webhook)
     sender.timeout_s = 0.2
     webhook.answers = [answer]
-    # What evidence says of itself is no response.
+    # Evidence that looks like a log of Apprise is not one.
     content = replace(CONTENT, sentences=("2025-11-25 02:00:00 - WARNING - error=500 NewConnectionError",))
     found = failure(sender, replace(DELIVERY, content=content))
     assert found[:2] == (temporary, arrived) and said in found[2] and "secret-part" not in found[2]

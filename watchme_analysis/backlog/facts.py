@@ -76,7 +76,7 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
         return message("backlog-all-well", queues=len(context.queues))
     error = found.extra.get("error")
     queue = context.focus
-    # A line that states no level is no logged error, but may be of a known program.
+    # A line without a level is not counted as an error, but a known program may have written it.
     line = None if error else known_line(found.ranking)
     if queue is None:
         if error:
@@ -441,7 +441,7 @@ def steps(
     usual = shared["case"] if found.missing_evidence else ""
     save = Step("save", fill(text)) if (text := remedy.save or usual) else None
     if found.cause is None:
-        # Who receives from the queue comes before any test of that program.
+        # The consumer must be known before it can be tested.
         is_known = not context.queues or context.by_harm[0].pipeline.drained_by is not None
         first = [item for item in found.missing_evidence if not is_known and asks_for_consumer(item)]
         return next_steps(() if first else found.ranking, first or found.missing_evidence, save)

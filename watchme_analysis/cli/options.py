@@ -9,14 +9,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from watchme_analysis.cli.completion import complete_queues, complete_systems
 from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.cli.terminal import echo_json
-from watchme_analysis.cloudwatch.iam_policy import Grant, policy_of
 from watchme_analysis.config import FILE, load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.services.diagnose import ALL
@@ -25,6 +24,9 @@ from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.render import error_sentence, text_of_error
 from watchme_analysis.text.suggestions import did_you_mean, nearest
 from watchme_analysis.window import parse_span
+
+if TYPE_CHECKING:
+    from watchme_analysis.cloudwatch.iam_policy import Grant
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -229,6 +231,8 @@ def policy_option(
         @wraps(command)
         def run(*arguments: Any, **parameters: Any) -> Any:
             if parameters.pop("print_policy"):
+                from watchme_analysis.cloudwatch.iam_policy import policy_of
+
                 echo_json(json.dumps(policy_of(grants_of(parameters)), indent=2))
                 return 0
             _require_parameters(*required)

@@ -153,9 +153,8 @@ def errors(context: QueueContext) -> Iterator[QueueObservation]:
     once_by = EVENT if table == "log_events" else ()
     bounds.insert(0, (column, "=", value))
     rows = context.matching(table, *bounds, ("kind", "in", ("error", "timeout")), once_by=once_by)
-    if (
-        not rows["rows"] and once_by
-    ):  # Where no line tells an error, REPORT lines state how invocations ended.
+    if once_by and not rows["rows"]:
+        # Without a line of an error, REPORT lines state how invocations ended.
         ended = (("kind", "=", "report"), ("error_type", "known", None))
         rows = context.matching(table, *bounds, *ended, once_by=once_by)
     for kind, name in ERROR_SIGNALS.items():

@@ -10,10 +10,12 @@ import os
 import re
 
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.http_post import status_error
+from watchme_analysis.errors import InputError
 from watchme_analysis.installation import require
-from watchme_analysis.text.render import error_message
+from watchme_analysis.text.render import as_message, error_message
 
-# What makes a chat notify a group, mention somebody or show a link, if it stands in evidence.
+# Texts by which a chat notifies a group, mentions somebody or shows a link.
 _MENTION = re.compile(r"(?<=@)(?=(?:all|channel|everyone|here)\b)|(?<=<)(?=[!@#])|(?<=\])(?=\()")
 _UNSEEN = "\N{ZERO WIDTH SPACE}"
 # Apprise returns whether a message was sent. Why it was not is in its log: the status of the response, or the
@@ -29,7 +31,10 @@ class AppriseSender(Sender):
 
     def send(self, delivery: Delivery) -> str:
         """Send the message; return the name of the service."""
-        require("chat", "chat")
+        try:
+            require("chat", "chat")
+        except InputError as error:
+            raise DeliveryError(as_message(error)) from error
         from apprise import Apprise, LogCapture
 
         service = Apprise.instantiate(self.secret("url"))
@@ -50,9 +55,7 @@ class AppriseSender(Sender):
 def _refused(service: str, log: str) -> DeliveryError:
     """Return the error of a message that Apprise could not send."""
     if status := _STATUS.search(log):
-        is_temporary = status[1] in ("408", "429") or status[1] >= "500"
-        said = error_message("error-destination-status", status=status[1])
-        return DeliveryError(said, is_temporary=is_temporary)
+        return status_error(int(status[1]))
     broken = _BROKEN.search(log)
     reason = broken[1] if broken else ""
     if _UNTRUSTED in reason:

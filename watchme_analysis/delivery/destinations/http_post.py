@@ -59,12 +59,16 @@ def post(
         raise _broken(error, timeout_s) from error
     if 200 <= response.status < 300:
         return str(text)
-    status = f"{response.status} {response.reason or ''}".rstrip()
-    raise DeliveryError(
-        error_message("error-destination-status", status=status),
-        may_have_arrived=response.status in _GATEWAY_STATUSES,
-        is_temporary=response.status >= 500 or response.status in _TEMPORARY_STATUSES,
-        retry_after_s=retry_after_s(response.headers.get("Retry-After")),
+    raise status_error(response.status, response.reason, response.headers.get("Retry-After"))
+
+
+def status_error(status: int, reason: str | None = None, retry_after: str | None = None) -> DeliveryError:
+    """Return the error of a response that is not a success."""
+    return DeliveryError(
+        error_message("error-destination-status", status=f"{status} {reason or ''}".rstrip()),
+        may_have_arrived=status in _GATEWAY_STATUSES,
+        is_temporary=status >= 500 or status in _TEMPORARY_STATUSES,
+        retry_after_s=retry_after_s(retry_after),
     )
 
 
