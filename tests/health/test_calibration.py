@@ -5,7 +5,8 @@ from worlds.reliability import (
     wilson,
 )
 
-from watchme_analysis.health.calibration import confidence, measured, track_record
+from watchme_analysis.health.calibration import track_record
+from watchme_analysis.inference.confidence import confidence, measured
 from watchme_analysis.text.message import to_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,8 +48,8 @@ def test_the_track_record_counts_verdicts_as_sure_as_this_one(verdict, confidenc
 
 def test_the_figures_that_ship_add_up_and_are_those_of_the_page():
     text = (ROOT / "docs" / "generated" / "health-accuracy.md").read_text(encoding="utf-8")
-    assert f"Fitted on {measured()['date']}" in text
-    unseen = measured()["unseen"]
+    assert f"Fitted on {measured('health')['date']}" in text
+    unseen = measured("health")["unseen"]
     if not unseen:
         return
     assert unseen["cases"] == unseen["open"] + sum(one["count"] for one in unseen["bins"])
@@ -63,9 +64,9 @@ def test_the_figures_that_ship_add_up_and_are_those_of_the_page():
 
 def test_confidence_rises_with_probability_and_with_the_number_of_signals():
     for signals in (1, 2, 3):
-        promised = [confidence(probability, signals) for probability in PROBABILITIES]
+        promised = [confidence("health", probability, signals) for probability in PROBABILITIES]
         assert promised == sorted(promised)
         assert 0 < promised[0] <= promised[-1] < 1
     for probability in (one for one in PROBABILITIES if one >= 0.7):
-        promised = [confidence(probability, signals) for signals in (1, 2, 3, 9)]
+        promised = [confidence("health", probability, signals) for signals in (1, 2, 3, 9)]
         assert promised == sorted(promised)

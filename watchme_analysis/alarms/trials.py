@@ -19,7 +19,7 @@ from watchme_analysis.alarms.backtest import (
 from watchme_analysis.alarms.composite import CompositeRule, always, composite_run, parse_rule
 from watchme_analysis.alarms.specification import KINDS, STANDARD, AlarmSpec
 from watchme_analysis.errors import InputError
-from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, metric_groups, series_of
+from watchme_analysis.queues.pipeline import Pipeline, Tables, metric_groups, once_per_case, series_of
 from watchme_analysis.text.message import Message, Names, Resource, Sentences, message
 from watchme_analysis.text.render import note, text_of_error
 
@@ -32,13 +32,14 @@ def recorded_history(tables: Tables, resource: str, metric: str, stat: str) -> H
 
     The series is empty when the metric was queried and the response had no data points.
     """
-    known = cached_per_case(tables, _histories)
+    known = _histories(tables)
     key = (resource, metric, stat)
     if key not in known:
         known[key] = _recorded(tables, resource, metric, stat)
     return known[key]
 
 
+@once_per_case
 def _histories(tables: Tables) -> dict[tuple[str, str, str], History | None]:
     """Return where :func:`recorded_history` keeps the metrics of a case."""
     del tables
@@ -48,7 +49,7 @@ def _histories(tables: Tables) -> dict[tuple[str, str, str], History | None]:
 def _recorded(tables: Tables, resource: str, metric: str, stat: str) -> History | None:
     import pandas as pd
 
-    found = series_of(cached_per_case(tables, metric_groups), resource, metric, (stat,))
+    found = series_of(metric_groups(tables), resource, metric, (stat,))
     if found is not None:
         return History(found[0], stat, found[1])
     queried = tables.table("metric_queries")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from watchme_analysis.alarms.trials import standard_alarms
@@ -26,16 +23,13 @@ from watchme_analysis.backlog.other_incidents import (
     trouble_span,
 )
 from watchme_analysis.backlog.summary import cause_of, filled_in, older_dead_letters, summary
-from watchme_analysis.inference.confidence import confidence_at
+from watchme_analysis.inference.confidence import confidence
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict, iso_time
 from watchme_analysis.inference.weighing import independent_signals
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.error_kinds import LoggedErrors, called_api, logged_errors
 from watchme_analysis.queues.work_items import message_work, work_items, work_pairs
-
-# Points of the map from probability to confidence; benchmarks/backlog_calibration.py writes them.
-CALIBRATION = "calibration.json"
 
 
 def diagnose(inv: Investigation) -> Diagnosis:
@@ -98,19 +92,6 @@ def diagnose(inv: Investigation) -> Diagnosis:
     )
 
 
-@cache
-def _calibration() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
-        files("watchme_analysis.backlog").joinpath(CALIBRATION).read_text(encoding="utf-8")
-    )
-    return found
-
-
-def confidence(top: Ranked) -> float:
-    """Return the share of first looks that were right, of verdicts like that of a named cause."""
-    return confidence_at(_calibration()["confidence"], top.probability, independent_signals(top.finding))
-
-
 def queue_signals(inv: Investigation) -> tuple[QueueSignals, ...]:
     """Return the signals of all queues, the worst-hit first; use as ``inv.once(queue_signals)``."""
     return observed(inv, inv.once(backlog_context))
@@ -137,7 +118,9 @@ def _concluded(inv: Investigation, judged: Judgement) -> Diagnosis:
         verdict=verdicts.get(cause, "supported"),
         cause=cause,
         secondary_cause=judged.secondary_cause,
-        confidence=top.probability if cause is None else confidence(top),
+        confidence=top.probability
+        if cause is None
+        else confidence(QUESTION, top.probability, independent_signals(top.finding)),
         incident_start=start,
         incident_end=end,
         ranking=judged.ranking,

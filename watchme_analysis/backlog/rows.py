@@ -14,7 +14,6 @@ from watchme_analysis.queues.pipeline import (
     FUNCTION_SERIES,
     QUEUE_SERIES,
     Pipeline,
-    cached_per_case,
     metric_groups,
     preferred_key,
 )
@@ -98,7 +97,7 @@ def points(
 
     ``tried`` and ``failed`` stand for the columns that they are reckoned from.
     """
-    index = cached_per_case(inv, metric_groups)
+    index = metric_groups(inv)
     keys = []
     for pipeline in (flows,) if isinstance(flows, Pipeline) else flows:
         for column in dict.fromkeys(_behind(pipeline, columns)):

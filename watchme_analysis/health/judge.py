@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from watchme_analysis.health.calibration import confidence
 from watchme_analysis.health.detectors import SIGNALS, health_causes
 from watchme_analysis.health.thresholds import WHOLE
 from watchme_analysis.inference.causes import GRADES, Cause, explained, layer_grades
+from watchme_analysis.inference.confidence import confidence
 from watchme_analysis.inference.findings import Finding, Ranked, Status, Verdict
 from watchme_analysis.inference.known_lines import excluding_line, names_one_cause
 from watchme_analysis.inference.signals import Observation
@@ -80,7 +80,7 @@ class Decision:
         """Share of verdicts like this one that should be right; an inconclusive one keeps its probability."""
         if self.verdict == "inconclusive":
             return self.probability
-        return confidence(self.probability, self.signals)
+        return confidence("health", self.probability, self.signals)
 
 
 def decide(observations: Sequence[Observation], situation: Situation) -> Decision:

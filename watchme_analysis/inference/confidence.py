@@ -2,13 +2,17 @@
 
 The engine's probability assumes that its grades are right and that its causes are all there are. A single
 signal that is misread makes a wrong verdict as probable as a right one; several rarely err together. The
-points of the map are data, fitted on verdicts about cases that the rules had not seen; this module only reads
-between them.
+points of the map are data, fitted on verdicts about cases that the rules had not seen: ``calibration.json``
+beside the rules of each question, which ``benchmarks`` write. This module only reads between them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 Points = Sequence[Sequence[float]]
 # Numbers of independent signals that the map tells apart; the last one stands for more as well. By choice:
@@ -19,6 +23,19 @@ SIGNALS = ("1", "2", "3")
 def key_of(signals: int) -> str:
     """Return the part of the map for a number of independent signals."""
     return SIGNALS[min(max(signals, 1), len(SIGNALS)) - 1]
+
+
+@cache
+def measured(question: str) -> Mapping[str, Any]:
+    """Return the figures of a question: its map (``confidence``), and when and on what it was fitted."""
+    file = files("watchme_analysis").joinpath(question, "calibration.json")
+    found: Mapping[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def confidence(question: str, probability: float, signals: int) -> float:
+    """Return the share of first looks that were right, of verdicts as probable on as many signals."""
+    return confidence_at(measured(question)["confidence"], probability, signals)
 
 
 def confidence_at(points: Mapping[str, Points], probability: float, signals: int) -> float:

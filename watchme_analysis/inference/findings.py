@@ -27,7 +27,6 @@ from watchme_analysis.text.message import (
     TimeSpan,
     Value,
     message,
-    message_from_dict,
     message_of,
     value_of,
 )
@@ -267,14 +266,6 @@ def _in_json(fields: Mapping[str, Any], language: str, zone: tzinfo) -> dict[str
         if any(messages):
             found[f"{name}_messages" if several else f"{name}_message"] = messages if several else messages[0]
     return found
-
-
-def stored_sentences(data: Mapping[str, Any], name: str, language: str, zone: tzinfo) -> tuple[str, ...]:
-    """Return the sentences of a field of :meth:`Diagnosis.to_dict`, such as ``summary``, in a language."""
-    stored = data.get(name) or ()
-    messages = data.get(f"{name}_messages") or [None] * len(stored)
-    texts = (message_from_dict(said) if said else text for text, said in zip(stored, messages, strict=True))
-    return tuple(render(text, language, zone) for text in texts)
 
 
 @dataclass(repr=False)

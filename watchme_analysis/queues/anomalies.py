@@ -15,7 +15,7 @@ from watchme_analysis.queues.consumers import logged_by
 from watchme_analysis.queues.dlq_stock import from_before
 from watchme_analysis.queues.error_kinds import LoggedErrors, TimeoutLogs, logged_errors, read_timeout_logs
 from watchme_analysis.queues.latency_drift import LatencyDrift, find_latency_drift
-from watchme_analysis.queues.pipeline import Pipeline, Tables, cached_per_case, pipelines
+from watchme_analysis.queues.pipeline import Pipeline, Tables, once_per_case, pipelines
 from watchme_analysis.queues.pipeline_anomalies import (
     clustering,
     find_failures,
@@ -413,10 +413,7 @@ def _first_sent(dead: pd.DataFrame, by_item: Counter[str]) -> datetime | None:
     return sent.min().to_pydatetime() if len(sent) else None
 
 
+@once_per_case
 def analyse_queues(tables: Tables) -> tuple[QueueAnalysis, ...]:
     """Return the anomalies of every pipeline of a case."""
-    return cached_per_case(tables, _read_all)
-
-
-def _read_all(tables: Tables) -> tuple[QueueAnalysis, ...]:
     return tuple(analyse_queue(pipeline, tables) for pipeline in pipelines(tables))

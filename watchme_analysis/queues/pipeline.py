@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from watchme_analysis.queues.consumers import Consumer, consumers_of, likeness
@@ -33,22 +33,24 @@ def is_dlq_name(name: str, names: list[str]) -> bool:
     return bool(_DLQ_NAME.search(name.removesuffix(".fifo"))) and len(names) > 1
 
 
-def cached_per_case(tables: Tables, compute: Callable[[Any], _Answer]) -> _Answer:
-    """Return ``compute(tables)``; an investigation computes it once and keeps the result."""
-    once: Callable[[Callable[[Any], _Answer]], _Answer] | None = getattr(tables, "once", None)
-    return compute(tables) if once is None else once(compute)
+def once_per_case(compute: Callable[[Tables], _Answer]) -> Callable[[Tables], _Answer]:
+    """Let an investigation compute a function of its tables once; callers must not modify the result."""
+
+    @wraps(compute)
+    def remembered(tables: Tables) -> _Answer:
+        once: Callable[[Any], _Answer] | None = getattr(tables, "once", None)
+        return compute(tables) if once is None else once(compute)
+
+    return remembered
 
 
+@once_per_case
 def dead_letter_queues(tables: Tables) -> dict[str, str]:
     """Return the DLQ of each queue that has one.
 
     It is the DLQ that holds most of the queue's messages, because the redrive policy may have changed since;
     without messages in any DLQ, it is the DLQ that the redrive policy names.
     """
-    return dict(cached_per_case(tables, _find_dead_letter_queues))
-
-
-def _find_dead_letter_queues(tables: Tables) -> dict[str, str]:
     queues = tables.table("queues")
     found: dict[str, str] = {}
     for row in queues[queues["dlq"].notna()].itertuples():
@@ -148,6 +150,7 @@ def preferred_key(
     return None
 
 
+@once_per_case
 def metric_groups(tables: Tables) -> dict[Any, pd.DataFrame]:
     """Return time and value of the metric points by resource, metric, statistic and period, in order of time.
 
@@ -399,13 +402,10 @@ def pipelines(tables: Tables, queue: str | None = None) -> tuple[Pipeline, ...]:
     received messages with invocations, and from the names. All pipelines share one time span. An
     investigation caches them for later callers: do not change their frames.
     """
-    return tuple(
-        pipeline
-        for pipeline in cached_per_case(tables, _all_pipelines)
-        if queue is None or pipeline.queue == queue
-    )
+    return tuple(pipeline for pipeline in _all_pipelines(tables) if queue is None or pipeline.queue == queue)
 
 
+@once_per_case
 def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
     import pandas as pd
 
@@ -422,7 +422,7 @@ def _all_pipelines(tables: Tables) -> tuple[Pipeline, ...]:
     )
     targets = set(dead.values())
     sources = [name for name in names if name not in targets and not is_dlq_name(name, names)]
-    indexed = cached_per_case(tables, metric_groups)
+    indexed = metric_groups(tables)
     span = (metrics["time"].min(), metrics["time"].max()) if len(metrics) else None
     wanted = complete_series(queries, {key[:3] for key in indexed})
     functions = functions_of(tables, sources, indexed)

@@ -18,7 +18,7 @@ from watchme_analysis.files.json_values import read_json
 from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
 from watchme_analysis.queues.dlq_stock import from_before
 from watchme_analysis.queues.error_kinds import error_kind
-from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables, cached_per_case
+from watchme_analysis.queues.pipeline import ADVISED_VISIBILITY_FACTOR, Pipeline, Tables, once_per_case
 from watchme_analysis.queues.retries import retries
 from watchme_analysis.queues.standing import LOST_POINTS
 from watchme_analysis.safe_regex import compiled
@@ -56,15 +56,12 @@ _DONE_LEVELS = (None, "INFO", "DEBUG", "TRACE")
 SLOW_POLL_S = 60.0
 
 
+@once_per_case
 def work_item_settings(tables: Tables) -> WorkItemSettings:
     """Return how messages of a case name their work, with keys that its settings leave open as learned.
 
     Without a case, the settings are those of ``watchme.toml``.
     """
-    return cached_per_case(tables, _work_item_settings)
-
-
-def _work_item_settings(tables: Tables) -> WorkItemSettings:
     case = getattr(tables, "case", tables)
     found: WorkItemSettings | None = getattr(case, "work_items", None)
     settings = load_config().work_items if found is None else found
@@ -510,8 +507,9 @@ def work_items(tables: Tables) -> pd.DataFrame:
         ``recoverable``, ``expires_at``, ``passed_retention``, ``before_window``, ``group_id``,
         ``deduplication_id``, ``body``; see :func:`watchme_analysis.queues.work_items.message_work`.
     """
-    return cached_per_case(tables, _work_items).copy(deep=False)
+    return _work_items(tables).copy(deep=False)
 
 
+@once_per_case
 def _work_items(tables: Tables) -> pd.DataFrame:
     return message_work(tables, analyse_queues(tables))
