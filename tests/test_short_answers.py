@@ -183,7 +183,7 @@ def test_a_notice_is_sent_for_facts_without_a_cause(unknown_consumer):
     found = diagnose("backlog", unknown_consumer).to_dict()
     window = Window(START, START + timedelta(minutes=MINUTES))
     state, changes = compare("team", "backlog", QuestionState(), found, window)
-    assert [change.kind for change in changes] == [NEW_INCIDENT]
+    assert [change.kinds[0] for change in changes] == [NEW_INCIDENT]
     assert state.open is not None and state.open.end is None
 
 

@@ -71,11 +71,6 @@ class Change:
     before: Incident | None = None
     earlier: tuple[Incident, ...] = ()
 
-    @property
-    def kind(self) -> str:
-        """The headline."""
-        return self.kinds[0]
-
 
 def compare(
     system: str, question: str, state: QuestionState, diagnosis: Mapping[str, Any], window: Window

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from watchme_analysis.config import Destination
-from watchme_analysis.delivery.changes import Change, Incident
+from watchme_analysis.delivery.changes import Incident
 
 # Kinds beside those of a change.
 NO_CHANGE, RUN_FAILED, DELIVERY_FAILED, DIGEST = "no-change", "run-failed", "delivery-failed", "digest"
@@ -52,29 +52,18 @@ class Notice:
         return self.incident.id if self.incident is not None else f"{self.system}-{self.question or 'runs'}"
 
 
-def notice_of_change(change: Change, system: str, question: str, now: datetime) -> Notice:
-    """Return the notice of a change, without destinations."""
-    return Notice(
-        _notice_id(now, change.kind, change.incident.id),
-        change.kinds,
-        system,
-        question,
-        now,
-        change.incident,
-        change.before,
-        len(change.earlier),
-    )
-
-
-def notice_of(kind: str, system: str, question: str | None, now: datetime, error: str = "") -> Notice:
-    """Return a notice of another kind, without destinations."""
-    return Notice(
-        _notice_id(now, kind, f"{system}-{question or 'run'}"), (kind,), system, question, now, error=error
-    )
-
-
-def _notice_id(now: datetime, kind: str, about: str) -> str:
-    return f"{now:%Y%m%dT%H%M%S}{now.microsecond:06d}Z-{kind}-{about}"
+def notice_of(
+    kind: str,
+    system: str,
+    question: str | None,
+    now: datetime,
+    error: str = "",
+    incident: Incident | None = None,
+) -> Notice:
+    """Return a notice without destinations."""
+    about = f"{system}-{question or 'run'}" if incident is None else incident.id
+    name = f"{now:%Y%m%dT%H%M%S}{now.microsecond:06d}Z-{kind}-{about}"
+    return Notice(name, (kind,), system, question, now, incident, error=error)
 
 
 def receives(destination: Destination, notice: Notice) -> bool:

@@ -10,13 +10,14 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from queue import Empty, Queue
 from threading import Thread
 
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
 from watchme_analysis.delivery.notice import Notice
-from watchme_analysis.delivery.state import DeliveryRecord, State
+from watchme_analysis.delivery.state import State
 from watchme_analysis.text.render import error_message, masked_text, note, text_of_error
 
 SENT, CONFIRMED, FAILED, UNCERTAIN = "sent", "confirmed", "failed", "uncertain"
@@ -128,10 +129,11 @@ class Outbox:
     def _deliver(self, name: str, notice: Notice) -> dict[str, str] | None:
         """Call a destination, with a record before and after; None if nothing was due."""
         last = self.state.delivery(self.system, name, notice.id)
+        record = partial(self.state.record_delivery, self.system, name, notice)
         if last.event == CONFIRMED:
             return None
         if last.unconfirmed >= _MOST_UNCONFIRMED:  # reported again until the run that reported it has ended
-            self._record(name, notice, UNCERTAIN, last.unconfirmed)
+            record(UNCERTAIN, last.unconfirmed)
             sentence = note("delivery-uncertain", calls=last.unconfirmed)
             return delivered(name, notice, UNCERTAIN, sentence)
         try:
@@ -139,18 +141,14 @@ class Outbox:
             delivery = replace(self.prepare(notice, name), thread_root=root)
         except Exception as error:
             raise _unexpected(error, may_have_arrived=False) from error
-        self._record(name, notice, SENT, last.unconfirmed + 1)
+        record(SENT, last.unconfirmed + 1)
         try:
             receipt = within(self.pace.call_s, lambda: self.senders[name].send(delivery))
         except DeliveryError as error:
-            self._record(name, notice, FAILED, last.unconfirmed + error.may_have_arrived)
+            record(FAILED, last.unconfirmed + error.may_have_arrived)
             raise
-        self._record(name, notice, CONFIRMED, 0, receipt)
+        record(CONFIRMED, 0, receipt)
         return delivered(name, notice, CONFIRMED, receipt)
-
-    def _record(self, name: str, notice: Notice, event: str, unconfirmed: int, receipt: str = "") -> None:
-        record = DeliveryRecord(event, unconfirmed, str(receipt))
-        self.state.record_delivery(self.system, name, notice, record, datetime.now(UTC))
 
     def _wait_s(self, error: DeliveryError, attempt: int) -> float | None:
         """Return the seconds before the next attempt; None if there is none in this run."""

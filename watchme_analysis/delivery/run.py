@@ -32,7 +32,6 @@ from watchme_analysis.delivery.notice import (
     RUN_FAILED,
     Notice,
     notice_of,
-    notice_of_change,
     with_due,
 )
 from watchme_analysis.delivery.outbox import CONFIRMED, Outbox, Pace, delivered
@@ -267,7 +266,10 @@ class _Work:
         for question, diagnosis in self._diagnosed(LEVELS[0]).items():
             before = states.get(question, QuestionState())
             states[question], changes = compare(self.name, question, before, diagnosis, window)
-            notices += [notice_of_change(change, self.name, question, self.now) for change in changes]
+            for change in changes:
+                made = notice_of(change.kinds[0], self.name, question, self.now, incident=change.incident)
+                earlier = len(change.earlier)
+                notices.append(replace(made, kinds=change.kinds, before=change.before, earlier=earlier))
             if not changes:
                 unchanged = notice_of(NO_CHANGE, self.name, question, self.now)
                 notices.append(replace(unchanged, incident=states[question].open))
@@ -360,12 +362,13 @@ class _Work:
         destination, zone = self.run.destinations[name], self.run.zone
         language = destination.language or self.run.language
         # Errors and figures name accounts and hosts, which have stand-ins at the stricter levels.
-        redactor = Redactor(destination.redact)
-        notice = replace(notice, error=restored_texts(redactor.value(stored_texts(notice.error))))
+        if notice.error:
+            error = Redactor(destination.redact).value(stored_texts(notice.error))
+            notice = replace(notice, error=restored_texts(error))
         stored_as = _DIGEST if notice.kind == DIGEST else destination.redact
         document = self.run.state.document(self.name, notice.id, stored_as)
         if notice.kind == DIGEST and document is not None:
-            digest: Digest = from_json(Digest, redactor.value(document))
+            digest: Digest = from_json(Digest, Redactor(destination.redact).value(document))
             content = digest_content(digest, self.name, language, zone)
         else:
             content = content_of(notice, document, language, zone, self._link(notice, destination))

@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -155,11 +155,11 @@ class State:
         return DeliveryRecord(*stored[0]) if stored else DeliveryRecord()
 
     def record_delivery(
-        self, system: str, destination: str, notice: Notice, record: DeliveryRecord, now: datetime
+        self, system: str, destination: str, notice: Notice, event: str, unconfirmed: int, receipt: str = ""
     ) -> None:
-        """Store the record of a notice for a destination."""
-        named = (system, destination, notice.id)
-        values = (*named, record.event, record.unconfirmed, now.isoformat(), record.receipt, notice.thread)
+        """Store the :class:`DeliveryRecord` of a notice for a destination."""
+        at, named = datetime.now(UTC).isoformat(), (system, destination, notice.id)
+        values = (*named, event, unconfirmed, at, str(receipt), notice.thread)
         with self._transaction() as rows:
             rows.execute("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 

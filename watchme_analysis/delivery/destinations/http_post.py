@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 from collections.abc import Mapping
@@ -28,11 +27,6 @@ _MOST_READ = 200_000
 _GATEWAY_STATUSES = (502, 504)
 _TEMPORARY_STATUSES = (408, 425, 429)
 _SECONDS = re.compile(r"[0-9]{1,9}")
-
-
-def post_json(url: str, body: Mapping[str, Any], timeout_s: float) -> str:
-    """Return the text of the response to a POST request with a JSON object, see :func:`post`."""
-    return post(url, json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace"), timeout_s)
 
 
 def post(

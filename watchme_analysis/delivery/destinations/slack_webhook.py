@@ -5,12 +5,12 @@ Limits of the texts: "Reference: blocks" of Slack's Block Kit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from typing import Any
 
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.destinations.base import Delivery, Sender, cut
-from watchme_analysis.delivery.destinations.http_post import post_json
+from watchme_analysis.delivery.destinations.http_post import post
 
 # Characters of a header and of a section.
 _HEADER = 150
@@ -22,7 +22,9 @@ class SlackWebhookSender(Sender):
 
     def send(self, delivery: Delivery) -> str:
         """Post the message; return what the destination responded."""
-        return cut(post_json(self.secret("webhook"), slack_message(delivery.content), self.timeout_s), 100)
+        body = json.dumps(slack_message(delivery.content), ensure_ascii=False)
+        data = body.encode(errors="backslashreplace")
+        return cut(post(self.secret("webhook"), data, self.timeout_s), 100)
 
 
 def slack_text(text: str) -> str:
@@ -40,7 +42,11 @@ def slack_message(content: Content) -> dict[str, Any]:
         "\n".join(map(slack_text, content.sentences)),
         "\n".join([f"*{content.steps_label}*", *map(slack_text, content.steps)]) if content.steps else "",
     )
-    blocks += [{"type": "section", "text": _mrkdwn(cut(text, _SECTION))} for text in texts if text]
+    blocks += [
+        {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, _SECTION), "verbatim": True}}
+        for text in texts
+        if text
+    ]
     if content.link:
         button = {
             "type": "button",
@@ -49,7 +55,3 @@ def slack_message(content: Content) -> dict[str, Any]:
         }
         blocks.append({"type": "actions", "elements": [button]})
     return {"text": slack_text(content.title), "blocks": blocks}
-
-
-def _mrkdwn(text: str) -> Mapping[str, Any]:
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
