@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.backlog.chain import QueueSignals, cause_named
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import Judgement
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.queue_context import QueueObservation
-from watchme_analysis.inference.findings import Diagnosis, Investigation
+from watchme_analysis.inference.findings import Diagnosis, Investigation, iso_time
 from watchme_analysis.queues.anomalies import QueueAnalysis
-from watchme_analysis.queues.episodes import TroubleInterval, settled_after, trouble_within
+from watchme_analysis.queues.pipeline import Pipeline
+from watchme_analysis.queues.pipeline_anomalies import find_failures, find_unpolled
+from watchme_analysis.queues.standing import BACKLOG_AGE_S, on_other_days, standing_intervals
+from watchme_analysis.stats.intervals import Interval, within
 from watchme_analysis.text.message import (
     Code,
     Duration,
@@ -30,6 +33,9 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.shell_quoting import shell_option
 from watchme_analysis.window import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Trouble of other queues that ended this long before an incident does not belong to it.
 APART = timedelta(hours=1)
@@ -63,13 +69,10 @@ class OtherIncident:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry of ``other_incidents`` in a diagnosis."""
-        start, end = (
-            moment and moment.isoformat(timespec="milliseconds") for moment in (self.start, self.end)
-        )
         return {
             "queue": self.queue,
-            "start": start,
-            "end": end,
+            "start": iso_time(self.start),
+            "end": iso_time(self.end),
             "cause": self.cause,
             "confidence": round(self.confidence, 4),
             "moved": self.moved,
@@ -140,7 +143,7 @@ def incidents_elsewhere(
         return ()
     step = timedelta(seconds=pipeline.period_s)
     whole = Window(pipeline.frame.index[0].to_pydatetime(), pipeline.frame.index[-1].to_pydatetime() + step)
-    trouble = trouble_within(pipeline, whole.start, whole.end)
+    trouble = _trouble_within(pipeline, whole.start, whole.end)
     moved = _moved(trouble) if trouble is not None else message("value", value=kinds_of_harm(queue))
     return (
         OtherIncident(
@@ -257,7 +260,7 @@ def _of_queue(
     number = len(others)
     while parts and number < MAX_OTHER_INCIDENTS:
         part = parts.pop(0)
-        trouble = trouble_within(pipeline, part.start, part.end)
+        trouble = _trouble_within(pipeline, part.start, part.end)
         if (
             trouble is None
             # It reaches to where the incident was cut off, and so is part of it.
@@ -290,7 +293,7 @@ def _around(whole: Window, queue: QueueAnalysis, start: datetime, end: datetime 
     if start - APART >= whole.start + SHORTEST:
         yield Window(whole.start, start - APART)
     if end is not None:
-        rest = settled_after(queue.pipeline, end) + max(APART, retried)
+        rest = _settled_after(queue.pipeline, end) + max(APART, retried)
         if rest + SHORTEST <= whole.end:
             yield Window(rest, whole.end)
 
@@ -305,3 +308,74 @@ def _moved(trouble: TroubleInterval) -> Message:
     if trouble.age_s:
         said.append(message("backlog-observed-age", age=Duration(trouble.age_s)))
     return message("value", value=Phrases(tuple(said or [message("backlog-observed-unpolled")])))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TroubleInterval(Interval):
+    """Trouble of one queue within a part of the window: ``count`` of ``base`` attempts failed.
+
+    ``age_s`` is the highest age of the oldest message within, 0 where it was not published. ``only_waited``
+    is true if old messages are the only evidence of trouble.
+    """
+
+    age_s: float
+    only_waited: bool
+
+
+def _trouble_within(pipeline: Pipeline, start: datetime, end: datetime) -> TroubleInterval | None:
+    """Return the trouble of a queue within a part of the window, None without trouble.
+
+    Trouble is a clear rise of failed attempts, messages that waited long, or messages that were not received.
+    Failures and unpolled intervals that recur on other days at the same time do not count.
+    """
+    frame = pipeline.frame
+    inside = within(frame, start, end)
+    if inside.empty:
+        return None
+    part = replace(pipeline, frame=inside)
+    spans = []
+    failures = find_failures(part, dead_lettered=0)
+    if failures is not None and not on_other_days(frame["failed"], failures.start, failures.end, alike=True):
+        spans.append((failures.start, failures.end))
+    unpolled = find_unpolled(part)
+    if unpolled is not None and not on_other_days(_idle(frame), unpolled.start, unpolled.end, alike=True):
+        spans.append((unpolled.start, unpolled.end))
+    waited = [
+        item
+        for item in standing_intervals(pipeline)
+        if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S and not item.daily and start <= item.grew_from < end
+    ]
+    only_waited = not spans
+    if waited:
+        worst = max(waited, key=lambda item: item.peak * item.seconds)
+        spans.append((worst.grew_from, worst.end))
+    if not spans:
+        return None
+    first, last = spans[0]
+    for other in spans[1:]:
+        if other[0] <= last and other[1] >= first:
+            first, last = min(first, other[0]), max(last, other[1])
+    held = within(inside, first, last)
+    age = held["age_s"].max()
+    return TroubleInterval(
+        start=first,
+        end=last,
+        kind="trouble",
+        count=float(held["failed"].sum()),
+        base=float(held["tried"].sum()),
+        age_s=float(age) if age > 0 else 0.0,
+        only_waited=only_waited,
+    )
+
+
+def _settled_after(pipeline: Pipeline, moment: datetime) -> datetime:
+    """Return the first time from a moment on without old messages, since an incident leaves a backlog."""
+    later = pipeline.frame["age_s"][pipeline.frame.index >= moment].fillna(0.0)
+    old = (later >= BACKLOG_AGE_S).to_numpy()
+    calm = later.index[~old]
+    return (calm[0] if len(calm) else later.index[-1] if len(later) else moment) if old.any() else moment
+
+
+def _idle(frame: pd.DataFrame) -> pd.Series:
+    """Return 1 for each interval in which messages were visible and none was received."""
+    return ((frame["visible"].fillna(0.0) > 0) & (frame["received"].fillna(0.0) == 0)).astype(float)

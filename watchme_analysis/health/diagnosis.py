@@ -18,7 +18,7 @@ from watchme_analysis.health.missing import missing_evidence
 from watchme_analysis.health.signals.rules import MOST_NAMED, unread
 from watchme_analysis.health.summary import filled_in, known_layer, what_happened, what_to_do, why
 from watchme_analysis.inference.causes import cause_names
-from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked
+from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, iso_time
 from watchme_analysis.inference.signals import Observation
 from watchme_analysis.inference.weighing import next_test
 from watchme_analysis.requests.concurrency import pile_up_start
@@ -94,9 +94,7 @@ class Degradation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry of ``degradation`` in a diagnosis."""
-        start, end = (
-            moment and moment.isoformat(timespec="milliseconds") for moment in (self.start, self.end)
-        )
+        start, end = iso_time(self.start), iso_time(self.end)
         seconds = {"usual_s": round(self.usual_s, 4), "now_s": round(self.now_s, 4)}
         return {"route": self.route, "start": start, "end": end, **seconds, "cause": self.cause}
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
-from watchme_analysis.health.context import HealthContext, longest_answer_s, most_affected, short_of_usual
+from watchme_analysis.health.context import HealthContext, most_affected, short_of_usual
 from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.rows import (
     LOGS,
@@ -23,7 +23,13 @@ from watchme_analysis.health.rows import (
     quoted,
     select,
 )
-from watchme_analysis.health.signals.rules import edge_rule, matched_rules, rows_of_rules, timeout_rule
+from watchme_analysis.health.signals.rules import (
+    edge_rule,
+    impatient,
+    matched_rules,
+    rows_of_rules,
+    timeout_rule,
+)
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MANY, MOST, concerns
 from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.nginx_conf.routing import route_among
@@ -67,27 +73,11 @@ def edge(context: HealthContext) -> Iterator[Observation]:
     is_short = cut & ~by_rule & short_of_usual(context, bad, "edge_s")
     at_edge = fate.isin(BY_EDGE)
     if (found := most_affected(context, bad[is_short], bad)) is not None:
-        yield _impatient(context, *found)
+        yield impatient(context, "edge", *found, timeout_rule(context) or edge_rule(context))
     elif most_affected(context, bad[at_edge], bad) is None:
         passed, rows = int((~is_short & ~at_edge).sum()), of_joined("edge", bad)
         strength = by_count(len(bad))
         yield observation(context, "edge_passes_on", rows, strength=strength, bad=len(bad), passed=passed)
-
-
-def _impatient(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    cut_s = float(rows["edge_s"].median())
-    return observation(
-        context,
-        "edge_impatient",
-        of_joined("edge", rows),
-        (cut_s, "s"),
-        rule=timeout_rule(context) or edge_rule(context),
-        strength=by_count(len(rows)),
-        ended=len(rows),
-        bad=total,
-        cut=Duration(cut_s),
-        needs=Duration(longest_answer_s(context, rows)),
-    )
 
 
 def held(context: HealthContext, rows: pd.DataFrame) -> tuple[Text, Facts]:

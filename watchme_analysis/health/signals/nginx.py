@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
 from watchme_analysis.health.affected_service import own_rows
-from watchme_analysis.health.context import HealthContext, longest_answer_s, most_affected, short_of_usual
+from watchme_analysis.health.context import HealthContext, most_affected, short_of_usual
 from watchme_analysis.health.rows import Facts, Values, lines, observation, of_joined, own_place
-from watchme_analysis.health.signals.rules import nginx_rule
+from watchme_analysis.health.signals.rules import impatient, nginx_rule
 from watchme_analysis.health.signals.upstreams import (
     dead_server,
     elsewhere_by_errors,
@@ -29,7 +29,6 @@ from watchme_analysis.requests.fates import BY_NGINX
 from watchme_analysis.requests.observations import INNER
 from watchme_analysis.text.message import (
     Code,
-    Duration,
     Names,
     Resource,
     Text,
@@ -91,7 +90,7 @@ def nginx(context: HealthContext) -> Iterator[Observation]:
     moved, cut = _moved(context, passed_on), passed_on[passed_on["nginx_status"] == 504]
     makers = (
         (moved, _elsewhere),
-        (cut[short_of_usual(context, cut, "nginx_s")], _impatient),
+        (cut[short_of_usual(context, cut, "nginx_s")], _cut_off),
         (passed_on[fate[passed_on.index].eq("rejected")], _mangles),
     )
     is_named = context.joined["upstream_addr"].notna().any()
@@ -178,20 +177,8 @@ def _fate(context: HealthContext, rows: pd.DataFrame, address: str) -> Text:
     )
 
 
-def _impatient(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    cut_s = float(rows["nginx_s"].median())
-    return observation(
-        context,
-        "nginx_impatient",
-        of_joined("nginx", rows),
-        (cut_s, "s"),
-        rule=_set_here(context, "proxy_read_timeout"),
-        strength=by_count(len(rows)),
-        ended=len(rows),
-        bad=total,
-        cut=Duration(cut_s),
-        needs=Duration(longest_answer_s(context, rows)),
-    )
+def _cut_off(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
+    return impatient(context, "nginx", rows, total, _set_here(context, "proxy_read_timeout"))
 
 
 def _set_here(context: HealthContext, name: str) -> Text | None:

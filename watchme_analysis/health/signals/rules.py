@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.evidence.edge_rules import EdgeRule, edge_rules_of, request_fields
 from watchme_analysis.health.configuration import Location, differences
-from watchme_analysis.health.context import HealthContext, once_per_context
-from watchme_analysis.health.rows import Rows, observation, quoted, select
+from watchme_analysis.health.context import HealthContext, longest_answer_s, once_per_context
+from watchme_analysis.health.rows import Rows, observation, of_joined, quoted, select
 from watchme_analysis.health.thresholds import CALM_SHARE, FEWEST, MOST
-from watchme_analysis.inference.signals import Observation, detects
+from watchme_analysis.inference.signals import Observation, by_count, detects
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import (
     Code,
+    Duration,
     Message,
     Phrases,
     Resource,
@@ -189,6 +190,25 @@ def nginx_rule(context: HealthContext) -> Text | None:
                 "health-rule-nginx-location", location=Code(mine.label), settings=Phrases(tuple(said))
             )
     return None
+
+
+def impatient(
+    context: HealthContext, side: str, rows: pd.DataFrame, total: int, rule: Text | None
+) -> Observation:
+    """Return the observation of requests that a layer ended sooner than their endpoints usually take."""
+    cut_s = float(rows[f"{side}_s"].median())
+    return observation(
+        context,
+        f"{side}_impatient",
+        of_joined(side, rows),
+        (cut_s, "s"),
+        rule=rule,
+        strength=by_count(len(rows)),
+        ended=len(rows),
+        bad=total,
+        cut=Duration(cut_s),
+        needs=Duration(longest_answer_s(context, rows)),
+    )
 
 
 def _scheme(passed: str | None) -> str:
