@@ -192,7 +192,6 @@ def _hurts_at_times(change: Change, changes: tuple[Change, ...], pipeline: Pipel
 
 
 def _description(event: str, kind: str, settings: Mapping[str, str]) -> Message:
-    """Return the description of a change, with the value that it sets."""
     if kind in FUNCTION_EVENTS and "timeout" in settings:
         return message("backlog-changed-function-timeout", value=_seconds(settings["timeout"]))
     if kind == "queue_attributes" and "visibilitytimeout" in settings:
@@ -237,7 +236,6 @@ def _touches(pipeline: Pipeline, names: set[str], mappings: pd.DataFrame) -> boo
 
 
 def _leaves(value: Any) -> list[Any]:
-    """Return the scalar values inside a JSON value."""
     if isinstance(value, dict):
         return [leaf for item in value.values() for leaf in _leaves(item)]
     if isinstance(value, list):

@@ -176,7 +176,6 @@ def _undoing(context: BacklogContext) -> list[Undoing]:
 
 
 def _change(context: BacklogContext, judged: Judgement, cause: str) -> Change | None:
-    """Return the change that brought a cause about, or None."""
     lead = judged.leads.get(cause)
     if lead is None or lead.event is None or lead.span is None:
         return None
@@ -251,7 +250,6 @@ def _quoted(function: str, errors: LoggedErrors) -> dict[str, Any]:
 def _extra(
     inv: Investigation, context: BacklogContext, judged: Judgement, change: Change | None
 ) -> dict[str, Any]:
-    """Return the fields that only this question has."""
     healthy = judged.cause == "healthy"
     affected = () if healthy else context.affected
     start = None if judged.span is None else judged.span.start

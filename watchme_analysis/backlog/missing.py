@@ -140,7 +140,6 @@ def _options(start: str, end: str) -> str:
 
 
 def _url_of(queue: str) -> str:
-    """Return the command that stores the URL of a queue as ``$URL``."""
     return f"URL=$(aws sqs get-queue-url {shell_option('--queue-name', queue)} --output text)"
 
 

@@ -299,7 +299,6 @@ def _around(whole: Window, queue: QueueAnalysis, start: datetime, end: datetime 
 
 
 def _moved(trouble: TroubleInterval) -> Message:
-    """Return what was observed, as phrases."""
     said = []
     if trouble.count:
         said.append(

@@ -13,9 +13,9 @@ from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.sqs import unmatched_receives
-from watchme_analysis.inference.causes import Cause, cause_names
-from watchme_analysis.inference.findings import Diagnosis, Missing, Ranked
-from watchme_analysis.inference.weighing import undecided
+from watchme_analysis.inference.causes import Cause
+from watchme_analysis.inference.findings import Diagnosis, Missing
+from watchme_analysis.inference.weighing import not_separated, undecided
 from watchme_analysis.present.cause_words import consequence, quoted_error
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import RecordedSettings
@@ -23,7 +23,6 @@ from watchme_analysis.text.command_words import with_meanings
 from watchme_analysis.text.message import (
     Code,
     Message,
-    Phrases,
     Probability,
     Resource,
     Text,
@@ -161,7 +160,6 @@ def older_dead_letters(context: BacklogContext) -> list[Message]:
 
 
 def _unmatched(context: BacklogContext) -> list[Text]:
-    """Return the receives without an invocation of the affected queues."""
     return [said for queue in context.affected if (said := unmatched_receives(queue))]
 
 
@@ -172,7 +170,6 @@ def _collect(missing: Sequence[Missing]) -> Message:
 
 
 def _undecided(found: Diagnosis, context: BacklogContext, collect: Message) -> tuple[Text, ...]:
-    """Return the summary of a diagnosis that names no cause."""
     ranking = found.ranking
     if context.focus is not None and context.focus.unmatched_receives is not None:
         return (
@@ -185,7 +182,7 @@ def _undecided(found: Diagnosis, context: BacklogContext, collect: Message) -> t
     likely = undecided(ranking)
     test = message("backlog-next-test", test=value_of(likely[0].finding.next_test)) if likely else None
     return (
-        sentences(quoted_error(found.extra["error"]), _between(ranking)),
+        sentences(quoted_error(found.extra["error"]), not_separated(QUESTION, ranking)),
         sentences(collect, test),
         *_one_receive(context),
     )
@@ -223,15 +220,6 @@ def _one_receive(context: BacklogContext) -> list[Message]:
         if item.dead_lettered and item.pipeline.settings.max_receive_count == 1
     ]
     return [message("backlog-one-receive", queues=once, setting=Code("maxReceiveCount"))] if once else []
-
-
-def _between(ranking: Sequence[Ranked]) -> Text:
-    """Return between which causes the evidence does not decide, as one group without numbers."""
-    names = cause_names(QUESTION)
-    group = [message("value", value=value_of(names[entry.finding.cause])) for entry in undecided(ranking)]
-    if not group:
-        return message("backlog-nothing-supports", causes=len(ranking))
-    return message("backlog-not-separated", number=len(group), causes=Phrases(tuple(group)))
 
 
 def _also_changed(found: Diagnosis, context: BacklogContext) -> list[Message]:

@@ -138,7 +138,6 @@ def degradation(context: HealthContext) -> tuple[Degradation, ...]:
 
 
 def _slowdowns(slowed: Sequence[Degradation]) -> Iterator[Message]:
-    """Yield the first slowdowns in sentences, and the number of the others."""
     yield from (one.message() for one in slowed[:MOST_NAMED])
     if len(slowed) > MOST_NAMED:
         yield message("health-degradation-more", routes=len(slowed) - MOST_NAMED)
@@ -196,7 +195,6 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
 
 
 def _span(context: HealthContext, cause: str | None) -> tuple[datetime | None, datetime | None]:
-    """Return when the trouble began and ended (None while open)."""
     incident = context.incident
     if incident is None:
         return None, None

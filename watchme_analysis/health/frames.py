@@ -107,7 +107,6 @@ def change_marks(
 
 
 def _firsts(times: pd.Series) -> list[object]:
-    """Return the first time of each cluster of lines."""
     ordered = times.dropna().sort_values()
     apart = ordered.diff().dt.total_seconds()
     return list(ordered[apart.isna() | (apart > _APART_S)])

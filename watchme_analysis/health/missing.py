@@ -128,7 +128,6 @@ def _service_and_container(context: HealthContext) -> tuple[str, str]:
 
 
 def _absent(context: HealthContext, platform: str) -> list[str]:
-    """Return the names of the evidence that the case lacks."""
     access, edge_log = context.table("access_log"), context.table("edge_log")
     vantages = set(context.table("probes")["vantage"].dropna())
     layers = set(context.table("config_directives")["layer"].dropna())

@@ -120,7 +120,6 @@ def of_applications(table: pd.DataFrame, files: Collection[str]) -> pd.DataFrame
 
 
 def _common_depth(name: str, other: str) -> int:
-    """Return the number of folders that two files have in common."""
     folders = dirname(name), dirname(other)
     shared = commonpath(folders) if all(folders) else ""
     return len(shared.split("/")) if shared else 0

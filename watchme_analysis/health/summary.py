@@ -24,7 +24,7 @@ from watchme_analysis.inference.causes import Cause, Remedy, cause_names
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.known_lines import known_line
 from watchme_analysis.inference.signals import Observation
-from watchme_analysis.inference.weighing import undecided
+from watchme_analysis.inference.weighing import not_separated
 from watchme_analysis.requests.observations import CLIENT_CLOSED
 from watchme_analysis.text.command_words import with_meanings
 from watchme_analysis.text.message import (
@@ -236,7 +236,6 @@ def _exception(raised: LoggedException) -> Message:
 
 
 def _container_log(context: HealthContext) -> Code:
-    """Return the command that shows the log of the affected container in the incident."""
     moments = (context.start, context.end)
     since_utc, until_utc = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for moment in moments)
     return Code(addresses(context).log_between(since_utc, until_utc))
@@ -342,7 +341,7 @@ def why(
         return _no_cause(context)
     if verdict == "inconclusive" and context.incident is None:
         line = known_line(ranking)
-        return _not_cleared(context) if line is None else sentences(line, _open_causes(ranking))
+        return _not_cleared(context) if line is None else sentences(line, not_separated("health", ranking))
     if (
         verdict == "inconclusive"
         and cause_of(first).layer not in BEFORE_APPLICATION
@@ -357,7 +356,7 @@ def why(
             option=Code("--endpoint"),
         )
     if verdict == "inconclusive":
-        return _open_causes(ranking)
+        return not_separated("health", ranking)
     finding = first.finding
     best = next((item for item in finding.evidence if item.weight > 0), None)
     reason = finding.detail or (best.statement if best else None)
@@ -370,20 +369,10 @@ def why(
 
 
 def _no_cause(context: HealthContext) -> Message:
-    """Return why a record without an incident needs no cause."""
     if context.slowdown is not None:
         return message("health-degradation-no-incident")
     brief = find_brief_failure(context.observed)
     return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
-
-
-def _open_causes(ranking: Sequence[Ranked]) -> Message:
-    """Return the causes that the evidence does not separate as one group, without numbers."""
-    names = cause_names("health")
-    group = [message("value", value=value_of(names[entry.finding.cause])) for entry in undecided(ranking)]
-    if not group:
-        return message("health-nothing-speaks", causes=len(ranking))
-    return message("health-not-separated", number=len(group), causes=Phrases(tuple(group)))
 
 
 def what_to_do(

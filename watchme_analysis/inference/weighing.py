@@ -29,12 +29,21 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
 
-from watchme_analysis.inference.causes import GRADES, Cause
+from watchme_analysis.inference.causes import GRADES, Cause, cause_names
 from watchme_analysis.inference.findings import Evidence, Finding, Ranked, Status
 from watchme_analysis.inference.known_lines import COMMANDS
 from watchme_analysis.inference.signals import Observation, Signal
 from watchme_analysis.text.catalogue import catalogue
-from watchme_analysis.text.message import Message, Quotation, Resource, Text, message, sentences
+from watchme_analysis.text.message import (
+    Message,
+    Phrases,
+    Quotation,
+    Resource,
+    Text,
+    message,
+    sentences,
+    value_of,
+)
 
 # Share of its weight at which an observation counts that depends on another one; by choice.
 DEPENDENT = 0.25
@@ -221,6 +230,15 @@ def undecided(ranking: Sequence[Ranked]) -> tuple[Ranked, ...]:
     return tuple(one for one in alike if one.status != "refuted" and one.finding.speaks_for)
 
 
+def not_separated(question: str, ranking: Sequence[Ranked]) -> Message:
+    """Return the causes that the evidence does not separate as one group, without numbers."""
+    names = cause_names(question)
+    group = [message("value", value=value_of(names[entry.finding.cause])) for entry in undecided(ranking)]
+    if not group:
+        return message("finding-nothing-supports", causes=len(ranking))
+    return message("finding-not-separated", number=len(group), causes=Phrases(tuple(group)))
+
+
 def independent_signals(found: Finding) -> int:
     """Return how many groups of signals speak for a cause, each with at least the smallest grade."""
     return len({item.check for item in found.evidence if item.weight >= GRADES["weak"]})
@@ -233,7 +251,6 @@ def check_name(group: str) -> Text:
 
 
 def _follows(group: str) -> Message:
-    """Return the sentence that an observation of another group explains this one."""
     name = check_name(group)
     return message("finding-follows", check=Resource(name) if isinstance(name, str) else name)
 

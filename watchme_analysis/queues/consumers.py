@@ -101,7 +101,6 @@ class Consumer:
         }  # fmt: skip
 
     def _earlier(self) -> str:
-        """Return the task definition before its own."""
         family, _, revision = (self.definition or "").partition(":")
         known = revision.isdecimal() and int(revision) > 1
         return shell_word(f"{family}:{int(revision) - 1}" if known else "REVISION", "REVISION")

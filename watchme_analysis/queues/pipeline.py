@@ -519,8 +519,6 @@ def _no_times() -> pd.DatetimeIndex:
 
 
 def _settings(tables: Tables, queue: str, function: str | None, dlq: str | None) -> RecordedSettings:
-    """Return the recorded settings of a pipeline."""
-
     def row(table: str, column: str, name: str | None) -> Any:
         frame = tables.table(table)
         places = [] if name is None else [at for at, one in enumerate(frame[column]) if one == name]

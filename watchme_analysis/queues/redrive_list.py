@@ -146,7 +146,6 @@ def _listed(line: str, row: dict[str, Any], dlq: str | None, settings: WorkItemS
 
 
 def _reason(row: dict[str, Any], *, is_processed: bool, is_listed: bool, include_unknown: bool) -> str | None:
-    """Return the reason for leaving out a DLQ message, or None."""
     if is_processed:
         return "processed"
     if not _known(row["body"]):
@@ -203,7 +202,6 @@ def _attributes(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _given_attributes(tables: Tables) -> dict[str, str]:
-    """Return the sender's attributes by message ID."""
     messages = tables.table("queue_messages")
     if "message_attributes" not in messages:  # a case of before they were kept
         return {}
@@ -216,7 +214,6 @@ def _first_known(row: dict[str, Any], *names: str) -> str:
 
 
 def _urls(tables: Tables) -> dict[str, str]:
-    """Return the URL of each queue whose ARN is known."""
     queues = tables.table("queues").dropna(subset=["arn", "queue", "region", "account_id"])
     found = {}
     for row in queues.itertuples():

@@ -214,7 +214,6 @@ def failed_with(tables: Tables) -> dict[str, Failed]:
 
 
 def _message_ids(text: str) -> list[str]:
-    """Return the IDs of messages that a log message names."""
     # Most log messages name none, and the pattern takes ten times as long as to see that.
     folded = text.casefold()
     return _MESSAGE.findall(text) if "messageid" in folded or "message_id" in folded else []

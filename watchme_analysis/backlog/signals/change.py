@@ -66,7 +66,6 @@ def _observation(context: QueueContext, signal: str, change: Change) -> QueueObs
 
 
 def _happened(change: Change) -> Message:
-    """Return when a change was made, by whom, and of what."""
     said = {"resource": change.of, "change": change.what}
     if not change.is_recorded:
         return message("backlog-change-in-configuration", time=change.time, **said)

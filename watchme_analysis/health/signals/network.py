@@ -392,7 +392,6 @@ def cut_from_host(context: HealthContext) -> Iterator[Observation]:
 
 
 def _connected_probes(context: HealthContext, vantage: str) -> pd.DataFrame:
-    """Return a vantage's probes of the incident that connected to an affected service."""
     mine = context.affected.loc[context.affected["vantage"] == vantage, ["file", "line"]]
     probes = context.table("probes").dropna(subset=["connect_s"])
     return probes.merge(mine.drop_duplicates(), on=["file", "line"])

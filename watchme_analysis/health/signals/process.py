@@ -65,7 +65,6 @@ def process(context: HealthContext) -> Iterator[Observation]:
 
 
 def _others_cpu(metrics: pd.DataFrame, service: str, during: pd.DataFrame) -> pd.DataFrame:
-    """Return the CPU of the other processes measured, a column each."""
     names, times = metrics["service"].fillna(""), metrics["time"]
     is_meanwhile = (times >= during.index.min()) & (times <= during.index.max())
     is_cpu = (metrics["metric"] == "cpu_pct") & metrics["value"].notna()

@@ -45,7 +45,6 @@ _LOOKED_AT = ["host", "method", "path", "uri", "client_addr", "user_agent"]
 
 
 def _directives(context: HealthContext, layer: str) -> Rows:
-    """Return the directives of a layer, ``edge`` or ``nginx``."""
     rows = int((context.table("config_directives")["layer"] == layer).sum())
     return Rows("config_directives", rows, select("config_directives", f"layer = {quoted(layer)}"))
 
@@ -212,7 +211,6 @@ def impatient(
 
 
 def _scheme(passed: str | None) -> str:
-    """Return how a ``proxy_pass`` asks: ``http`` or ``https``."""
     return (passed or "").partition("://")[0]
 
 
@@ -304,7 +302,6 @@ def timeout_rule(context: HealthContext) -> Text | None:
 
 
 def _rule_sentences(rules: Sequence[EdgeRule]) -> Text | None:
-    """Return a sentence for each of the first rules; None without any."""
     named: list[Text] = [
         message(
             "health-rule-edge-setting",

@@ -4,11 +4,6 @@
 backlog-cause = { $title } (confidence { $confidence }).
 backlog-began-with-change = It began with a change of { $resource } at { $time }: { $change }.
 backlog-no-cause-explains = None of { $causes } causes explains this.
-backlog-not-separated = { $number ->
-    [one] The evidence points to { $causes }, but does not settle the cause.
-   *[other] The evidence does not tell these causes apart: { $causes }.
-  }
-backlog-nothing-supports = No evidence supports any of { $causes } causes.
 backlog-all-well = { $queues ->
     [one] No work was late or lost in { $queues } queue, and failures did not increase.
    *[other] No work was late or lost in { $queues } queues, and failures did not increase.

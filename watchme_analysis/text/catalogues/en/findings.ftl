@@ -48,6 +48,11 @@ finding-basis = { $side ->
     [one] { $rows } row
    *[other] { $rows } rows
   } of { $table }
+finding-not-separated = { $number ->
+    [one] The evidence points to { $causes }, but does not settle the cause.
+   *[other] The evidence does not tell these causes apart: { $causes }.
+  }
+finding-nothing-supports = No evidence supports any of { $causes } causes.
 finding-follows = It weighs less, because another observation explains it ({ $check }).
 finding-its-rows = its rows
 finding-query = Run this query with { $command } or { $method }:

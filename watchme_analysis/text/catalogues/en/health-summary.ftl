@@ -41,11 +41,6 @@ health-brief-no-cause = No cause is given for a failure that passes so quickly.
 health-too-little = No endpoint was bad for long, but there are too few observations, or too many slow ones, to exclude an incident.
 health-no-times = No endpoint was bad for long, but the evidence holds no times, so that slowness can’t be excluded.
 health-spared = { $spared } did well all along. The most likely cause for { $paths } is { $cause } ({ $probability }). Use { $option } to examine one endpoint alone.
-health-not-separated = { $number ->
-    [one] The evidence points to { $causes }, but does not settle the cause.
-   *[other] The evidence does not tell these causes apart: { $causes }.
-  }
-health-nothing-speaks = No evidence speaks for any of { $causes } causes.
 health-cause = The cause is { $cause } ({ $confidence }).
 health-two-causes = Two causes hold: { $first } and { $second }.
 

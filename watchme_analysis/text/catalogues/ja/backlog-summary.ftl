@@ -4,11 +4,6 @@
 backlog-cause = 原因: { $title } (確度 { $confidence })。
 backlog-began-with-change = { $time } の { $resource } の変更 ({ $change }) から始まっています。
 backlog-no-cause-explains = { $causes } 件の原因のいずれでも説明できません。
-backlog-not-separated = { $number ->
-    [one] 手元のデータは{ $causes }を示していますが、原因を確定できません。
-   *[other] 手元のデータでは、次のどれが原因かを切り分けられません: { $causes }。
-  }
-backlog-nothing-supports = { $causes } 件の原因のいずれについても、裏付けるデータがありません。
 backlog-all-well = { $queues } 個のキューで、処理の遅延や消失はなく、失敗の増加もありません。
 
 # Extent

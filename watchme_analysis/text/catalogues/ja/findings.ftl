@@ -39,6 +39,11 @@ finding-basis = { $side ->
     [contradicts] 矛盾 { $weight }
    *[neutral] 中立
   }、{ $table } の { $rows } 行
+finding-not-separated = { $number ->
+    [one] 手元のデータは{ $causes }を示していますが、原因を確定できません。
+   *[other] 手元のデータでは、次のどれが原因かを切り分けられません: { $causes }。
+  }
+finding-nothing-supports = { $causes } 件の原因のいずれについても、裏付けるデータがありません。
 finding-follows = 別の観測 ({ $check }) で説明がつくため、重みを下げています。
 finding-its-rows = 該当する行
 finding-query = このクエリは { $command } または { $method } で実行できます。

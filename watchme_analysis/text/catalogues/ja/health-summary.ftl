@@ -35,11 +35,6 @@ health-brief-no-cause = 短時間で解消した異常のため、原因は特�
 health-too-little = 長く異常が続いたエンドポイントはありません。ただし、観測が少ないか遅いものが多いため、インシデントがなかったとは言えません。
 health-no-times = 長く異常が続いたエンドポイントはありません。ただし、データに所要時間がないため、遅延がなかったとは言えません。
 health-spared = { $spared } は終始正常でした。{ $paths } の原因として最も可能性が高いのは { $cause } です ({ $probability })。{ $option } を指定すると、1 つのエンドポイントだけを調べられます。
-health-not-separated = { $number ->
-    [one] 手元のデータは{ $causes }を示していますが、原因を確定できません。
-   *[other] 手元のデータでは、次のどれが原因かを切り分けられません: { $causes }。
-  }
-health-nothing-speaks = { $causes } 件の原因のいずれについても、裏付けるデータがありません。
 health-cause = 原因は { $cause } です (確度 { $confidence })。
 health-two-causes = 原因は 2 つあります: { $first }、{ $second }。
 
