@@ -70,11 +70,11 @@ def watchme_exact(path: Path) -> int:
 def aggregate(path: Path, engine: str = "numba") -> int:
     """Our streaming aggregate, as ``watchme access`` makes it."""
     from watchme_analysis.access_logs.engine.chunk import Selection
-    from watchme_analysis.access_logs.scan import AccessScan, LogOptions
+    from watchme_analysis.access_logs.scan import AccessScan
     from watchme_analysis.access_logs.summary import AccessSummary, columns_for
 
     summary = AccessSummary(compiled=engine == "numba")
-    for chunk in AccessScan([path], LogOptions(FORMAT, engine=engine), Selection(columns_for("path"))):
+    for chunk in AccessScan([path], Selection(columns_for("path")), log_format=FORMAT, engine=engine):
         summary.add(chunk.table)
     summary.by_key(), summary.total(), summary.upstreams(), summary.slowest()
     return summary.requests

@@ -12,7 +12,7 @@ READ_A_LOG = """
 import gc, json, os, sys
 import pyarrow as pa
 import watchme_analysis
-from watchme_analysis.access_logs.scan import AccessScan, LogOptions
+from watchme_analysis.access_logs.scan import AccessScan
 
 
 def settings():
@@ -31,7 +31,7 @@ def settings():
 log, engine = sys.argv[1:]
 before = settings()
 states = []
-for chunk in AccessScan([log], LogOptions(engine=engine)):
+for chunk in AccessScan([log], engine=engine):
     states.append(settings())
 frame, _ = watchme_analysis.read_access_logs([log], engine=engine)
 assert len(frame) == 300

@@ -15,7 +15,7 @@ from watchme_analysis.access_logs.athena import athena_table
 from watchme_analysis.access_logs.filters import RequestFilter
 from watchme_analysis.access_logs.formats.known_formats import stock_formats
 from watchme_analysis.access_logs.formats.log_format import compile_format
-from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.access_logs.spark import SparkScan, parts_of, spark_session
 from watchme_analysis.access_logs.summary import AccessSummary
 from watchme_analysis.errors import InputError
@@ -29,7 +29,6 @@ pytestmark = [
 ]
 
 FORMAT = '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent $request_time "$upstream_addr"'
-OPTIONS = LogOptions(FORMAT)
 PART_BYTES = 31_000
 
 
@@ -91,7 +90,7 @@ def torn_set():
 
 
 def local(names):
-    scan = AccessScan(names, OPTIONS)
+    scan = AccessScan(names, log_format=FORMAT)
     summary = AccessSummary()
     for chunk in scan:
         summary.add(chunk.table)
@@ -112,13 +111,13 @@ def test_a_split_set_is_the_whole_set(session, torn_set, tmp_path):
     for name, data in torn_set.items():
         (tmp_path / name).write_bytes(data)
     plain = torn_set["access.log"]
-    parts = parts_of(AccessScan([tmp_path / "access.log"], OPTIONS).inputs, PART_BYTES)
+    parts = parts_of(AccessScan([tmp_path / "access.log"], log_format=FORMAT).inputs, PART_BYTES)
     cuts = [part.start for part in parts if part.start]
     for begin, count in ((b"/torn-while", 1), (b"/long/", 2)):
         at = plain.index(begin)
         assert sum(at < cut < plain.index(b"\n", at) for cut in cuts) >= count
 
-    spark = SparkScan(AccessScan([tmp_path], OPTIONS), part_bytes=PART_BYTES)
+    spark = SparkScan(AccessScan([tmp_path], log_format=FORMAT), part_bytes=PART_BYTES)
     summary = spark.aggregate(AccessSummary)
     assert spark.write(str(tmp_path / "rows")) == summary.requests
     frame = pd.read_parquet(tmp_path / "rows")
@@ -140,7 +139,7 @@ def test_objects_are_read_and_written_by_the_tasks_themselves(session, bucket, t
     for name, data in torn_set.items():
         bucket.put_object(Bucket="logs", Key=f"web/{name}", Body=data)
 
-    spark = SparkScan(AccessScan(["s3://logs/web/"], OPTIONS), part_bytes=PART_BYTES)
+    spark = SparkScan(AccessScan(["s3://logs/web/"], log_format=FORMAT), part_bytes=PART_BYTES)
     summary = spark.aggregate(partial(AccessSummary, "status"))
     assert spark.write("s3://logs/out/") == summary.requests
     few = RequestFilter(only=(("status", "200"),))
@@ -160,7 +159,7 @@ def test_objects_are_read_and_written_by_the_tasks_themselves(session, bucket, t
 
 def test_standard_input_is_for_this_process_alone():
     with pytest.raises(InputError, match="can't read -"):
-        SparkScan(AccessScan(["-"], OPTIONS))
+        SparkScan(AccessScan(["-"], log_format=FORMAT))
 
 
 TIMED = compile_format(

@@ -8,7 +8,7 @@ from worlds.messages import messages_in
 
 from watchme_analysis.access_logs.access_log import declined, looks_like
 from watchme_analysis.access_logs.engine.engine import ENGINES
-from watchme_analysis.access_logs.scan import AccessScan, LogOptions, read_access_logs
+from watchme_analysis.access_logs.scan import AccessScan, read_access_logs
 from watchme_analysis.files.evidence_file import RawFile
 
 SAMPLES = (
@@ -85,7 +85,7 @@ def test_iis_writes_milliseconds_and_spaces_as_plus_signs(tmp_path):
 def test_fields_hold_until_others_are_named_in_whatever_block_that_is(tmp_path, engine):
     line = IIS.splitlines(keepends=True)[-1]
     text = IIS + 40 * line + RESTARTED + 40 * RESTARTED.splitlines(keepends=True)[-1]
-    scan = AccessScan([written(tmp_path, text)], LogOptions(engine=engine))
+    scan = AccessScan([written(tmp_path, text)], engine=engine)
     scan.block_bytes = 256
     rows = [row for chunk in scan for row in chunk.table.to_pylist()]
     (account,) = scan.retrievals

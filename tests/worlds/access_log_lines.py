@@ -347,12 +347,12 @@ def differences(log: Path, engine: str, truth: Path | None = None) -> list[str]:
     """
     import pyarrow.parquet as pq
 
-    from watchme_analysis.access_logs.scan import AccessScan, LogOptions
+    from watchme_analysis.access_logs.scan import AccessScan
 
     sidecar = truth or log
     written = pq.read_table(sidecar.with_suffix(".truth.parquet"), memory_map=True)
     counts = json.loads(sidecar.with_suffix(".truth.json").read_text(encoding="utf-8"))
-    scan = AccessScan([log], LogOptions(FORMAT, engine=engine))
+    scan = AccessScan([log], log_format=FORMAT, engine=engine)
     found: list[str] = []
     rows = 0
     for chunk in scan:

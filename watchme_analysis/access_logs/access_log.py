@@ -9,8 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.accounting import AccessLogAccounting, no_line_end
-from watchme_analysis.access_logs.engine.chunk import Selection
-from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
+from watchme_analysis.access_logs.engine.chunk import ACCESS_COLUMNS, Selection
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, misfit_notes, with_extended
 from watchme_analysis.access_logs.formats.candidates import candidate_formats

@@ -6,7 +6,6 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import ENOENT
 from fnmatch import fnmatchcase
@@ -59,8 +58,7 @@ class Input:
         Raises TruncatedError after the undamaged part of compressed data, after a read error, and when the
         file is gone. Raises InputError if none of it can be read.
         """
-        with self._opened() as stream:
-            yield from _until_broken(unpacked(stream))
+        yield from self._reading(unpacked)
 
     def blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
         """Return blocks of whole lines of the decompressed bytes, as :func:`blocks_from` does.
@@ -68,21 +66,22 @@ class Input:
         Another thread reads and decompresses the next block of a file; a pipe is read only as far as
         requested. Raises as :meth:`pieces`.
         """
-        found = self._blocks(size, buffers)
+        found = self._reading(lambda stream: blocks_from(unpacking(stream), size, buffers))
         return found if self.size is None else ahead(found)
 
-    def _blocks(self, size: int, buffers: Buffers) -> Iterator[Block]:
-        with self._opened() as stream:
-            yield from _until_broken(blocks_from(unpacking(stream), size, buffers))
-
-    @contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
+    def _reading(self, read: Callable[[BinaryIO], Iterator[_Read]]) -> Iterator[_Read]:
+        some = False
         try:
             with self.open() as stream:
-                yield stream
-        except FileNotFoundError as error:
-            raise TruncatedError(note("reject-gone")) from error
+                for one in read(stream):
+                    some = True
+                    yield one
         except OSError as error:
+            if some:
+                # What was read is kept.
+                raise TruncatedError(error_sentence("reject-broke-off", reason=error)) from error
+            if isinstance(error, FileNotFoundError):
+                raise TruncatedError(note("reject-gone")) from error
             problem = ServiceError if self.name.startswith("s3://") else InputError
             raise problem(error_message("error-file-unreadable", path=self.name, reason=error)) from error
 
@@ -97,19 +96,6 @@ class Input:
         except TruncatedError:
             pass
         return bytes(found[:size])
-
-
-def _until_broken(read: Iterator[_Read]) -> Iterator[_Read]:
-    """Yield the data that is read; after a read error, it is kept and the rest counts as truncated."""
-    some = False
-    try:
-        for one in read:
-            some = True
-            yield one
-    except OSError as error:
-        if not some:
-            raise
-        raise TruncatedError(error_sentence("reject-broke-off", reason=error)) from error
 
 
 def find_inputs(names: list[str], kind: str = "access") -> list[Input]:

@@ -10,15 +10,14 @@ import logging
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from watchme_analysis.access_logs.accounting import AccessLogAccounting, note_file_change, unreadable_log
-from watchme_analysis.access_logs.engine.chunk import Chunk, RejectedLine, Selection, shifted
-from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
+from watchme_analysis.access_logs.engine.chunk import ACCESS_COLUMNS, Chunk, RejectedLine, Selection, shifted
 from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine, has_numba
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, misfit_notes, with_extended
 from watchme_analysis.access_logs.formats.candidates import Candidates, candidate_formats
@@ -113,26 +112,6 @@ _LARGE_HEAD_BYTES = 1 << 16
 _PACKED_TIMES = 15
 
 
-@dataclass(frozen=True)
-class LogOptions:
-    r"""Options of reading logs.
-
-    - ``log_format``: name or text of the format; detected by default.
-    - ``nginx_conf``: configuration that defines the formats; by default that in each log's folder.
-    - ``zone``: zone of times without a zone.
-    - ``engine``: a value of :data:`watchme_analysis.access_logs.engine.engine.ENGINES`; all return the same
-      rows.
-    - ``decode_escapes``: true to decode the escapes of Nginx's default escaping, or Apache's, in texts; a
-      selected path is still compared with the logged text.
-    """
-
-    log_format: str | None = None
-    nginx_conf: Path | None = None
-    zone: tzinfo = UTC
-    engine: str = "auto"
-    decode_escapes: bool = False
-
-
 def _first_lines(one: Input) -> list[bytes]:
     """Return the first lines of a log; none of a pipe, which can be read only once."""
     return [] if one.size is None else split_lines(one.head())[:_FIRST_LINES]
@@ -144,18 +123,24 @@ class AccessScan:
     Iterate over it once; afterwards ``retrievals`` holds a retrieval for each input. Unreadable inputs are in
     ``unread`` instead, unless all inputs are unreadable.
 
-    ``names``: as for :func:`find_inputs`; ``options``: format, zone and engine of the logs; ``selection``:
-    columns, time window and path prefix. Raises InputError if a name matches no input, no input is readable,
+    ``names``: as for :func:`find_inputs`; ``selection``: columns, time window and path prefix; all others: as
+    for :func:`read_access_logs`. Raises InputError if a name matches no input, no input is readable,
     or a selected column is unknown. Raises FormatError if the stated format is unknown or cannot be compiled.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - plain keywords instead of objects with options
         self,
         names: Sequence[str | Path],
-        options: LogOptions | None = None,
         selection: Selection | None = None,
+        *,
+        log_format: str | None = None,
+        nginx_conf: Path | None = None,
+        zone: tzinfo = UTC,
+        engine: str = "auto",
+        decode_escapes: bool = False,
     ) -> None:
-        self._options = options or LogOptions()
+        self._zone, self._chosen, self._decode = zone, engine, decode_escapes
+        self._is_stated = log_format is not None
         self.selection = selection or Selection()
         unknown = sorted(set(self.selection.columns) - set(ACCESS_COLUMNS))
         if unknown:
@@ -172,12 +157,12 @@ class AccessScan:
         elif inputs[1:]:
             self.notes = [note("access-note-not-compared", logs=len(inputs))]
         known: dict[Hashable, Any] = {}
-        self._candidates = {one.name: formats_of(one.path, self._options, known) for one in inputs}
+        self._candidates = {one.name: formats_of(one.path, log_format, nginx_conf, known) for one in inputs}
         compared = inputs if is_compared else []
         begins = {one.name: first_time(one, self._reader(one)) or 0 for one in compared if one.size}
         self.inputs = sorted(inputs, key=lambda one: (begins.get(one.name, 0), one.name))
         is_large = any((one.size or 0) >= FAST_FROM for one in inputs)
-        if is_large and self._options.engine == "auto" and not has_numba():
+        if is_large and engine == "auto" and not has_numba():
             self.notes.append(note("access-note-without-numba"))
         self.retrievals: list[Retrieval] = []
         self.block_bytes = BLOCK_BYTES
@@ -199,7 +184,7 @@ class AccessScan:
         return found
 
     def _reader(self, one: Input) -> ReferenceParser:
-        return ReferenceParser(self._candidates[one.name].formats, self._options.zone)
+        return ReferenceParser(self._candidates[one.name].formats, self._zone)
 
     @property
     def variables(self) -> set[str]:
@@ -209,12 +194,12 @@ class AccessScan:
     @property
     def uses_assumed_zone(self) -> bool:
         """Return whether times without a zone were read in a zone that was assumed."""
-        zone = self._options.zone
+        zone = self._zone
         return isinstance(zone, NotedZone) and zone.used and zone.is_assumed
 
     def local_time_notes(self) -> list[str]:
         """Return sentences about local times without a zone that occur twice or never."""
-        zone = self._options.zone
+        zone = self._zone
         return list(zone.notes()) if isinstance(zone, NotedZone) else []
 
     def time_range(self) -> tuple[datetime | None, datetime | None]:
@@ -297,14 +282,13 @@ class AccessScan:
     def _engine(self, one: Input, name: str) -> Engine:
         if one.name not in self._formats:
             formats = self._candidates[one.name].formats
-            self._formats[one.name] = with_extended(formats, _first_lines(one), self._options.zone)
+            self._formats[one.name] = with_extended(formats, _first_lines(one), self._zone)
         formats = self._formats[one.name]
-        decode = self._options.decode_escapes
-        return Engine(formats, self._options.zone, self.selection, engine=name, decode=decode)
+        return Engine(formats, self._zone, self.selection, engine=name, decode=self._decode)
 
     def _engine_name(self, one: Input) -> str:
-        name = chosen_engine(self._options.engine)
-        if self._options.engine != "auto" or name != "numba" or one.size is None:
+        name = chosen_engine(self._chosen)
+        if self._chosen != "auto" or name != "numba" or one.size is None:
             return name
         # Loading numba takes as long as the reference parser takes for a log below this size.
         lines = split_lines(_large_head(one, one.size))
@@ -314,8 +298,8 @@ class AccessScan:
         """Return the accounting of an input before it is read."""
         found = self._candidates[one.name]
         notes = list(found.notes)
-        if self._options.log_format is not None:
-            notes += misfit_notes(found.formats, _first_lines(one), self._options.zone)
+        if self._is_stated:
+            notes += misfit_notes(found.formats, _first_lines(one), self._zone)
         return AccessLogAccounting(one.name, notes)
 
     def share_read(self) -> float | None:
@@ -381,15 +365,19 @@ def _with_encoding(
 
 
 def formats_of(
-    path: Path | None, options: LogOptions, known: dict[Hashable, Any] | None = None
+    path: Path | None,
+    log_format: str | None,
+    nginx_conf: Path | None,
+    known: dict[Hashable, Any] | None = None,
 ) -> Candidates:
     """Return the formats that may have written a file, or an input without a folder.
 
-    ``known`` caches the content of folders for callers with many files.
+    ``log_format``, ``nginx_conf``: as for :func:`read_access_logs`; ``known`` caches the content of folders
+    for callers with many files.
 
     Raises FormatError as :func:`candidate_formats`.
     """
-    settings = {"log_format": options.log_format, "nginx_conf": options.nginx_conf}
+    settings = {"log_format": log_format, "nginx_conf": nginx_conf}
     path = path or Path("/dev/null")
     known = {} if known is None else known
     return candidate_formats(RawFile(path.parent, path.name, settings=settings, known=known))
@@ -519,14 +507,15 @@ def read_access_logs(  # noqa: PLR0913 - plain keywords instead of objects with 
         if start is not None and end is not None:
             Window(start, end)  # raises an error if they are swapped
     selection = Selection(tuple(columns), _microseconds(start), _microseconds(end), path_prefix)
-    options = LogOptions(
-        log_format,
-        None if nginx_conf is None else Path(nginx_conf),
-        parse_zone(zone) if isinstance(zone, str) else zone,
-        engine,
-        decode_escapes,
+    scan = AccessScan(
+        [names] if isinstance(names, (str, Path)) else list(names),
+        selection,
+        log_format=log_format,
+        nginx_conf=None if nginx_conf is None else Path(nginx_conf),
+        zone=parse_zone(zone) if isinstance(zone, str) else zone,
+        engine=engine,
+        decode_escapes=decode_escapes,
     )
-    scan = AccessScan([names] if isinstance(names, (str, Path)) else list(names), options, selection)
     scan.block_bytes = KEPT_BLOCK_BYTES
     frame = frame_of((chunk.table for chunk in scan), list(selection.columns), scan.expected_rows)
     parts = [*scan.unread, *scan.retrievals]

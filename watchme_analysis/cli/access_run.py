@@ -68,22 +68,22 @@ def make_scan(
     files: Sequence[str], options: Options, window: tuple[int | None, int | None], choice: RequestFilter
 ) -> AccessScan:
     """Return the scan of the files for the options of the command; the window is in microseconds."""
-    from watchme_analysis.access_logs.engine.chunk import Selection
-    from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
-    from watchme_analysis.access_logs.scan import AccessScan, LogOptions
+    from watchme_analysis.access_logs.engine.chunk import ACCESS_COLUMNS, Selection
+    from watchme_analysis.access_logs.scan import AccessScan
     from watchme_analysis.access_logs.summary import columns_for
 
     columns = columns_for(options["by"], choice)
     if options["parquet"] is not None:
         columns = tuple(dict.fromkeys((*(_named_columns(options) or ACCESS_COLUMNS), *columns)))
-    log_options = LogOptions(
-        options["log_format"],
-        options["nginx_conf"],
+    scan = AccessScan(
+        files,
+        Selection(columns, *window, options["prefix"]),
+        log_format=options["log_format"],
+        nginx_conf=options["nginx_conf"],
         zone=_log_zone(options),
         engine="auto" if options["engine"] == "spark" else options["engine"],
         decode_escapes=options["decode_escapes"],
     )
-    scan = AccessScan(files, log_options, Selection(columns, *window, options["prefix"]))
     # With an explicit format, readable lines may come late in the log, so it is not skipped.
     scan.skips_unreadable = options["log_format"] is None
     return scan
@@ -230,13 +230,13 @@ def run_on_spark(scan: AccessScan, new: Callable[[], AccessSummary], options: Op
 def athena_ddl(files: Sequence[str], options: Options, language: str) -> str:
     """Return the DDL of an Athena table for the format of the files, or for the format in the options."""
     from watchme_analysis.access_logs.athena import athena_table
-    from watchme_analysis.access_logs.scan import AccessScan, LogOptions, formats_of
+    from watchme_analysis.access_logs.scan import AccessScan, formats_of
 
-    log_options = LogOptions(options["log_format"], options["nginx_conf"])
+    stated = {name: options[name] for name in ("log_format", "nginx_conf")}
     if files:
-        log_format = AccessScan(files, log_options).most_common_format()
+        log_format = AccessScan(files, **stated).most_common_format()
     elif options["log_format"]:
-        log_format = formats_of(None, log_options).formats[0]
+        log_format = formats_of(None, **stated).formats[0]
     else:
         raise click.UsageError(error_sentence("error-athena-needs-files"))
     return athena_table(log_format, options["athena_ddl"], language=language)

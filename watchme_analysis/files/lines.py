@@ -157,7 +157,9 @@ def container_prefix(line: str) -> ContainerPrefix:
 
 def prefix_size(line: bytes) -> int:
     """Return the size in bytes of the prefix before the program's own text, 0 without a prefix."""
-    return _end(line, 0, len(line))
+    found = _PREFIX.match(line)
+    # The pattern also matches the empty prefix, so it always matches.
+    return found.end() if found else 0
 
 
 def prefix_time(line: bytes, zone: tzinfo) -> int | None:
@@ -171,11 +173,5 @@ def prefix_sizes(buf: Array, bounds: tuple[Array, Array]) -> Array:
     import numpy as np
 
     data = buf.tobytes()
-    ends = [_end(data, *one) for one in zip(*(one.tolist() for one in bounds), strict=True)]
-    return np.array(ends, np.int64) - bounds[0]
-
-
-def _end(data: bytes, start: int, end: int) -> int:
-    found = _PREFIX.match(data, start, end)
-    # The pattern also matches the empty prefix, so it always matches.
-    return found.end() if found else start
+    lines = zip(*(side.tolist() for side in bounds), strict=True)
+    return np.array([prefix_size(data[start:end]) for start, end in lines], np.int64)

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
 # Ids of the second main file of a folder start here, so that an id stays unique within its layer.
 IDS_PER_FILE = 1_000_000
-# Names of main configurations, and of the parts that they include by custom.
+# Names of main configurations.
 MAIN_PATTERNS = ("nginx*.conf", "edge*.conf")
-PART_PATTERNS = ("conf.d/*.conf", "sites-enabled/*", "sites-available/*")
 # Files that include each other deeper than this are taken for a circle.
 MAX_INCLUDE_DEPTH = 10
 # Blocks within blocks. Real configurations have fewer than ten; crossplane calls itself for each, and at some

@@ -1,4 +1,4 @@
-"""The selection of requests in a log, and the result of parsing a chunk.
+"""The selection of requests in a log, and the result of parsing a chunk, in columns of ``access_log``.
 
 A chunk holds its requests as a table, and the numbers of its other lines.
 """
@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.access_logs.engine.columns import ACCESS_COLUMNS
-from watchme_analysis.files.arrow_arrays import number_array, numbers_of, scalar_of
+from watchme_analysis.files.arrow_arrays import array_of, number_array, numbers_of, scalar_of
 from watchme_analysis.redact import described
+from watchme_analysis.schema import Kind, table_schema
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
-    Array = np.ndarray[Any, Any]
-
-    Bounds = tuple[Array, Array]
+ACCESS_COLUMNS = tuple(table_schema("access_log").names)
+KINDS: dict[str, Kind] = {column.name: column.kind for column in table_schema("access_log").columns}
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,6 +86,14 @@ class Chunk(NamedTuple):
     formats: Counter[str]
     reference_lines: int
     has_line_end: bool
+
+
+def rows_table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pa.Table:
+    """Return rows as a table; times are microseconds since the epoch."""
+    import pyarrow as pa
+
+    arrays = [array_of([row.get(column) for row in rows], KINDS[column]) for column in columns]
+    return pa.table(arrays, names=list(columns))
 
 
 def shifted(table: pa.Table, lines_before: int) -> pa.Table:

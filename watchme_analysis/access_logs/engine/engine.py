@@ -28,8 +28,6 @@ from watchme_analysis.text.render import error_message
 if TYPE_CHECKING:
     import numpy as np
 
-    from watchme_analysis.access_logs.engine.compiled_parser import CompiledLines
-
     Array = np.ndarray[Any, Any]
 
     Bounds = tuple[Array, Array]
@@ -121,7 +119,9 @@ class Engine:
         bounds = bounds[0][:whole], bounds[1][:whole]
         if reader.prefixed:
             bounds = bounds[0] + prefix_sizes(chunk[0], bounds), bounds[1]
-        compiled = self._compiled(program, buf, bounds)
+        from watchme_analysis.access_logs.engine.compiled_parser import CompiledLines
+
+        compiled = CompiledLines(program, buf, bounds, self._selection)
         others = np.append(compiled.others, np.arange(whole, lines))
         ambiguous = self._by_reference(chunk, others, reader, given)
         if self._decode:
@@ -135,11 +135,6 @@ class Engine:
             filtered=compiled.read - len(compiled.rows) + ambiguous.filtered,
             formats=ambiguous.formats + Counter({plan.described: compiled.read}),
         )
-
-    def _compiled(self, program: Program, buf: Array, bounds: Bounds) -> CompiledLines:
-        from watchme_analysis.access_logs.engine.compiled_parser import CompiledLines
-
-        return CompiledLines(program, buf, bounds, self._selection)
 
     def uses_compiled_parser(self, lines: Sequence[bytes]) -> bool:
         """Return whether the compiled parser parses most of such lines."""

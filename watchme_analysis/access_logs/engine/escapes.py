@@ -60,8 +60,6 @@ def unescaped_table(table: pa.Table, escape: str) -> pa.Table:
 
 
 def _decoded(name: str, value: Any, escape: str) -> Any:
-    if name not in _COLUMNS or value is None or "\\" not in value:
-        return value
     if _COLUMNS[name] == "text":
         return unescaped(value, escape)
     plain = {key: unescaped(one, escape) for key, one in json.loads(value).items()}

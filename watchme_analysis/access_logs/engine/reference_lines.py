@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from watchme_analysis.access_logs.engine.chunk import RejectedLine, Selection, in_order
-from watchme_analysis.access_logs.engine.columns import KINDS, rows_table
+from watchme_analysis.access_logs.engine.chunk import KINDS, RejectedLine, Selection, in_order, rows_table
 from watchme_analysis.access_logs.engine.escapes import unescaped_table
 from watchme_analysis.access_logs.engine.reference_parser import Reading, ReferenceParser
 from watchme_analysis.access_logs.formats.column_sources import columns_of
