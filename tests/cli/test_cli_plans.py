@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 from worlds.printed import is_error, lines_of, said
 
-from watchme_analysis.cli.output import output_of
 from watchme_analysis.cli.plans import applying_options, finish_plan, plan_lines, planning_options, run_plan
 from watchme_analysis.remedies.plan import Call, Condition, Plan, Step, write_plan
 from watchme_analysis.text.message import Resource, message
@@ -55,8 +54,8 @@ def test_a_plan_is_printed_with_its_reasons_and_each_step():
 def planned(plan, *words):
     @click.command()
     @planning_options("settings")
-    def command(**options):
-        return finish_plan(plan, output_of(options), options)
+    def command(out, to, **_):
+        return finish_plan(plan, to, out)
 
     return CliRunner().invoke(command, [*words, "--language", "en"], standalone_mode=False)
 
@@ -112,8 +111,8 @@ def queue(front):
 def run(path, *words, remedy="settings", is_undo=False):
     @click.command()
     @applying_options
-    def command(path, **options):
-        return run_plan(remedy, path, options, is_undo=is_undo)
+    def command(out, path, **options):
+        return run_plan(path, remedy, out, options, is_undo=is_undo)
 
     return CliRunner().invoke(command, [str(path), *words, "--language", "en"], standalone_mode=False)
 

@@ -21,12 +21,9 @@ from watchme_analysis.cli.options import (
     timezone_option,
     together,
 )
-from watchme_analysis.cli.output import TABLE, output_of, output_options, to_options
-from watchme_analysis.cli.plans import (
-    apply_and_print,
-    finish_plan,
-    planning_options,
-)
+from watchme_analysis.cli.output import output_of, to_options
+from watchme_analysis.cli.plans import finish_plan, planning_options, run_plan
+from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
@@ -58,7 +55,7 @@ _source_options = together(
 
 
 def _request(
-    case: Path | None, options: dict[str, Any]
+    case: Path | None, options: dict[str, Any], out: Printer
 ) -> tuple[AlarmRequest, tuple[str, ...], tuple[str, ...]]:
     """Return what alarms are defined from, and the queues and functions that the options name."""
     from watchme_analysis.alarms.chains import Chain
@@ -83,7 +80,7 @@ def _request(
         read_specs(next(iter(files), "")),
         topic=options["topic"] or _topic_of_settings(),
         health_urls=urls,
-        language=options["language"],
+        language=out.language,
         zone=parse_zone(str(options["timezone"])),
     )
     if case is not None:
@@ -119,7 +116,7 @@ Examples:
 @_source_options
 @click.option("--email", "emails", multiple=True, help="Address to subscribe to the topic. Repeatable.")
 @planning_options("alarms")
-def plan_command(case: Path | None, live: bool, **options: Any) -> int:
+def plan_command(out: Printer, case: Path | None, live: bool, **options: Any) -> Result:
     """Plan an alarm for every queue, function and DLQ of a CASE, and for everything connected to them.
 
     The requirements are those of `watchme alarms backtest`. The back-test on the CASE is the evidence in each
@@ -128,15 +125,14 @@ def plan_command(case: Path | None, live: bool, **options: Any) -> int:
     """
     from watchme_analysis.remedies.alarms import plan_alarms
 
-    output = output_of(options)
     if (case is None) != (live or options["everything"]):
         raise click.UsageError(error_sentence("error-case-or-live"))
     if not (options["topic"] or _topic_of_settings()):
         raise InputError(error_message("error-topic-needed"))
-    request, queues, functions = _request(case, options)
+    request, queues, functions = _request(case, options, out)
     more = {name: options[name] for name in ("emails", "everything")}
     plan = plan_alarms(session_of(options), request, queues=queues, functions=functions, **more)
-    return finish_plan(plan, output, options)
+    return finish_plan(plan, options["to"], out)
 
 
 @click.command(
@@ -151,10 +147,9 @@ Examples:
 @click.option("--plan", type=click.Path(path_type=Path, dir_okay=False), help="Test the alarms of this plan.")
 @click.option("--all", "each_alarm", is_flag=True, help="Test each alarm; by default, one for each topic.")
 @case_option
-@language_option
 @session_options
-@output_options()
-def verify_command(names: tuple[str, ...], plan: Path | None, **options: Any) -> int:
+@renders()
+def verify_command(out: Printer, names: tuple[str, ...], plan: Path | None, **options: Any) -> Result:
     """Set alarms to ALARM once, and check in their history that the notification was sent.
 
     People receive one notification for each topic, which says that it is a test. Afterwards, the alarm has
@@ -164,21 +159,19 @@ def verify_command(names: tuple[str, ...], plan: Path | None, **options: Any) ->
     from watchme_analysis.remedies.allowed_calls import read_plan
     from watchme_analysis.remedies.plan import write_plan
 
-    output = output_of(options)
     if plan is not None:
         steps = read_plan(plan).steps
         names += tuple(each.name for each in steps if each.call and "alarm" in each.call.operation)
     if not names:
         raise InputError(error_message("error-no-alarm-named"))
     made = plan_verification(session_of(options), names, each_alarm=options["each_alarm"])
-    out = Printer(options["language"])
     with tempfile.TemporaryDirectory() as folder:
         # A test that is killed is simply repeated, so its journal is not kept.
         path = Path(folder) / "verify.plan.json"
         write_plan(made, path)
         for note in made.notes:
-            echo(out.text(note), err=output.form != TABLE)
-        return apply_and_print(path, "alarms", output, options, undo_hint=False)
+            echo(out.text(note), err=not out.is_for_people)
+        return run_plan(path, "alarms", out, options, undo_hint=False)
 
 
 @click.command(
@@ -217,7 +210,7 @@ def export_command(case: Path | None, infrastructure: str, health_check: str | N
     from watchme_analysis.text.message import Number
 
     output, out = output_of(options, infrastructure), Printer(options["language"])
-    request, _, _ = _request(case, options)
+    request, _, _ = _request(case, options, out)
     if case is None and not request.health_urls:
         raise InputError(error_message("error-case-or-health-url"))
     if health_check is not None and not request.health_urls:

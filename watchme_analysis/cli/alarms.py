@@ -16,15 +16,13 @@ from watchme_analysis.cli.alarm_plans import (
 )
 from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import (
-    language_option,
     queue_option,
     system_option,
-    timezone_option,
     window_options,
 )
-from watchme_analysis.cli.output import TABLE, output_of, output_options
 from watchme_analysis.cli.plans import add_plan_commands
-from watchme_analysis.cli.terminal import Printer, echo
+from watchme_analysis.cli.result import Result, renders
+from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
 from watchme_analysis.text.formats import format_time
@@ -57,9 +55,8 @@ Examples:
 @click.argument("case", type=CASE, required=False)
 @spec_option
 @system_option
-@language_option
-@output_options(["json", "csv"])
-def list_command(case: Path | None, spec: Path | None, **options: Any) -> None:
+@renders(["json", "csv"])
+def list_command(out: Printer, case: Path | None, spec: Path | None, *, system: str | None) -> Result:
     """List the alarms that are required, and with a CASE those that existed in the account.
 
     `required` alarms are those of the specification, `existing` ones those of alarms.json in the case.
@@ -69,23 +66,17 @@ def list_command(case: Path | None, spec: Path | None, **options: Any) -> None:
     from watchme_analysis.inference.findings import Investigation
     from watchme_analysis.present.text_table import align_rows
 
-    output = output_of(options)
-    found = [("required", one) for one in read_specs(spec or _required_alarms(options["system"]))]
+    found = [("required", one) for one in read_specs(spec or _required_alarms(system))]
     if case is not None:
         found += [("existing", one) for one in existing_alarms(Investigation(open_case(case), "backlog"))]
-    out = Printer(options["language"])
     rows = [
         {"alarm": one.name, "label": one.label, "kind": kind, "on": one.over, "rule": out.text(one.summary)}
         for kind, one in found
     ]
-    if output.form != TABLE:
-        output.write_document(rows, lambda: rows)
-        return
-    for one in dict.fromkeys(one for _, one in found if one.label):
-        echo(_labelled(one, out))
+    labelled = [_labelled(one, out) for one in dict.fromkeys(one for _, one in found if one.label)]
     heads = [out.words(f"alarms-column-{name}") for name in ("alarm", "kind", "on", "rule")]
     cells = [(row["alarm"], out.words(f"alarms-kind-{row['kind']}"), row["on"], row["rule"]) for row in rows]
-    echo(align_rows(heads, cells, words=range(len(heads))))
+    return Result([*labelled, align_rows(heads, cells, words=range(len(heads)))], rows)
 
 
 @alarms.command(
@@ -105,10 +96,10 @@ Examples:
 @click.option(
     "--noticed", help="Time at which people noticed (ISO 8601); by default the first recorded reaction."
 )
-@timezone_option
-@language_option
-@output_options(["json", "csv"])
-def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options: Any) -> None:
+@renders(["json", "csv"], has_zone=True)
+def backtest_command(
+    out: Printer, case: Path, spec: Path | None, sensitivity: bool, **options: Any
+) -> Result:
     """Evaluate alarms over a CASE: when each fires, after which delay, and how often falsely.
 
     Alarms of the specification and of the case (alarms.json) are evaluated every minute by CloudWatch's
@@ -123,11 +114,9 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     from watchme_analysis.present.console import filled
     from watchme_analysis.present.text_table import fit_table
     from watchme_analysis.services.backtest import backtest_of_case
-    from watchme_analysis.window import parse_time, parse_zone
+    from watchme_analysis.window import parse_time
 
-    output = output_of(options)
-    zone = parse_zone(str(options["timezone"]))
-    loaded = open_case(case)
+    loaded, zone = open_case(case), out.zone
     if loaded.window is None:
         raise InputError(error_message("error-alarms-no-times", case=case))
     noticed = None
@@ -141,41 +130,36 @@ def backtest_command(case: Path, spec: Path | None, sensitivity: bool, **options
     found = tests.diagnosis
     specs = (*tests.specs, *tests.existing)
     result = tests.sensitivity(tests.pipelines, specs) if sensitivity else tests.frame(tests.results)
-    out = Printer(options["language"], zone)
-    if output.form != TABLE:
-        output.write(result.assign(**{name: result[name].map(out.text) for name in ("rule", "note")}))
-        return
+    if not out.is_for_people:
+        return Result(frame=result.assign(**{name: result[name].map(out.text) for name in ("rule", "note")}))
     dead = found.extra.get("dead_letters_of_incident") or 0
     sentences = [] if sensitivity else alarm_advice(result, tests.start, tests.affected, dead, zone)
-    lines: list[Text] = [
+    texts: list[Text] = [
         *_when(tests.start, tests.detection, zone, found.verdict == "no_incident"),
         *sentences,
         *spared_by_a_check(found, zone),
     ]
-    for line in lines:
-        echo(filled(out.text(line)))
-    for one in specs:
-        if one.label:
-            echo(_labelled(one, out))
+    lines = [filled(out.text(text)) for text in texts]
+    lines += [_labelled(one, out) for one in specs if one.label]
     view = backtest_table(result, zone, out.language)
     if view.rows:
-        echo(fit_table(view.heads, view.rows, titles=2))
+        lines.append(fit_table(view.heads, view.rows, titles=2))
     if view.note:
-        echo(filled(view.note))
+        lines.append(filled(view.note))
     without = sorted({spec.name for spec in specs} - set(result["alarm"]))
     if without:
         names = Names(tuple(without), limit=len(without))
-        echo(filled(out.words("backtest-not-evaluated", alarms=names)))
+        lines.append(filled(out.words("backtest-not-evaluated", alarms=names)))
     if not sensitivity:
         for each in tests.advice(specs):
             finding = value_of(each.finding)
             said = out.words("backtest-better", alarm=each.alarm, resource=each.resource, finding=finding)
-            echo(filled(said, rest="        "))
+            lines.append(filled(said, rest="        "))
             instead, effect = value_of(each.instead), value_of(each.effect)
             said = out.words("backtest-instead", instead=instead, effect=effect)
-            echo(filled(said, "        ", "          "))
-    for text in loaded.coverage().get("metrics", {}).get("notes", ()):
-        echo(f"metrics: {out.text(text)}", err=True)
+            lines.append(filled(said, "        ", "          "))
+    notes = loaded.coverage().get("metrics", {}).get("notes", ())
+    return Result(lines, notes=[f"metrics: {out.text(text)}" for text in notes])
 
 
 def _required_alarms(system: str | None) -> str:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from watchme_analysis.cli.aws import session_of
+from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.cli.options import (
     ChoiceWithSuggestion,
     FiniteRange,
-    language_option,
 )
-from watchme_analysis.cli.output import Output, output_of, output_options
 from watchme_analysis.cli.plans import add_plan_commands, finish_plan, planning_options
+from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.remedies.lambda_runtime import ARCHITECTURES, runtime_names
 from watchme_analysis.remedies.package_check import DEFAULT_HANDLER, DEFAULT_RUNTIME, Function, check_package
+from watchme_analysis.text.message import message
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.package_check import PackageCheck
-
-# Exit code when the package would fail.
-_PROBLEMS = 1
 
 
 @click.group(short_help="Check, deploy and roll back a function.")
@@ -80,9 +78,8 @@ Exit codes: 0 ready to deploy; 1 problems were found; 2 bad input.""",
     show_default=True,
     help="How the zip reaches Lambda. A direct upload is limited to 50 MiB.",
 )
-@language_option
-@output_options()
-def check_command(package: Path, layers: tuple[Path, ...], **options: Any) -> int:
+@renders()
+def check_command(out: Printer, package: Path, layers: tuple[Path, ...], **options: Any) -> Result:
     """Check that the handler of a PACKAGE, a zip or a folder, can be imported in Lambda.
 
     Every import is resolved against the package, its layers and the modules of the runtime, through all
@@ -94,13 +91,10 @@ def check_command(package: Path, layers: tuple[Path, ...], **options: Any) -> in
 
     Exits with 0 if the package is ready to deploy, with 1 if it has problems, and with 2 for bad input.
     """
-    output, out = output_of(options), Printer(options["language"])
     function = Function(
         options["handler"], options["runtime"], options["architecture"], options["upload"] == "direct"
     )
-    found = check_package(package, layers, function)
-    _show_check(found, output, out, package, function)
-    return _PROBLEMS if found.problems else 0
+    return _checked(check_package(package, layers, function), out, package, function)
 
 
 @deploy.command(
@@ -148,7 +142,7 @@ Exit codes: 0 planned; 1 the package has problems, or AWS can't be reached; 2 ba
 )
 @click.option("--skip-check", is_flag=True, help="Plan also if the check finds problems; they become risks.")
 @planning_options("deploy", "package", "name", "to")
-def plan_command(package: Path, name: str, **options: Any) -> int:
+def plan_command(out: Printer, package: Path, name: str, **options: Any) -> Result:
     """Plan the deployment of a PACKAGE: check it, and store the current code to go back to.
 
     The plan publishes the current code as a version, updates the code, waits until Lambda has updated it,
@@ -161,45 +155,34 @@ def plan_command(package: Path, name: str, **options: Any) -> int:
     from watchme_analysis.remedies.deployment import DeploymentOptions, plan_deployment, recorded_events
     from watchme_analysis.remedies.package_check import PackageCheck
 
-    output, out = output_of(options), Printer(options["language"])
     case = None if options["case"] is None else open_case(options["case"])
     chosen = DeploymentOptions(
-        events=recorded_events(options["events"], case, name, options["language"]),
+        events=recorded_events(options["events"], case, name, out.language),
         **{key: options[key] for key in ("alias", "layers", "watch_s", "watch_invocations")},
     )
     plan = plan_deployment(
         package, name, session_of(options), options["to"], chosen, skip_check=options["skip_check"]
     )
     if isinstance(plan, PackageCheck):
-        _show_check(plan, output, out, package, None)
-        out.print_message("deploy-refused", err=True)
-        return _PROBLEMS
-    return finish_plan(plan, output, options)
+        return replace(_checked(plan, out, package), notes=[message("deploy-refused")])
+    return finish_plan(plan, options["to"], out)
 
 
-def _show_check(
-    found: PackageCheck, output: Output, out: Printer, package: Path, function: Function | None
-) -> None:
-    def lines() -> Iterator[str]:
-        yield from map(out.text, found.problems)
-        if function is not None:
-            yield from (out.words("print-note", text=note) for note in found.notes)
-        yield out.text(found.verdict)
-
-    def document() -> dict[str, Any]:
-        names = () if function is None else ("handler", "runtime", "architecture")
-        return {
+def _checked(found: PackageCheck, out: Printer, package: Path, function: Function | None = None) -> Result:
+    """Return the result of a check; notes are shown where the function was stated."""
+    names = () if function is None else ("handler", "runtime", "architecture")
+    notes = () if function is None else found.notes
+    kinds = (("problem", found.problems), ("note", found.notes))
+    return Result(
+        (*found.problems, *(message("print-note", text=note) for note in notes), found.verdict),
+        ({"kind": kind, "sentence": out.text(each)} for kind, texts in kinds for each in texts),
+        {
             "package": str(package),
             **{name: getattr(function, name) for name in names},
             "verdict": out.document(found.verdict),
             "problems": [*map(out.document, found.problems)],
             "notes": [*map(out.document, found.notes)],
             "modules": found.modules,
-        }
-
-    kinds = (("problem", found.problems), ("note", found.notes))
-    output.show(
-        lines,
-        document,
-        lambda: ({"kind": kind, "sentence": out.text(each)} for kind, texts in kinds for each in texts),
+        },
+        outcome=ExitCode.FAILED if found.problems else ExitCode.DONE,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,14 @@ import click
 
 from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.completion import CASE
+from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.cli.options import (
-    language_option,
     policy_option,
     queue_argument,
     queue_option,
     simulation_options,
     together,
 )
-from watchme_analysis.cli.output import Output, output_of, output_options
 from watchme_analysis.cli.plans import (
     add_plan_commands,
     finish_plan,
@@ -26,15 +26,15 @@ from watchme_analysis.cli.plans import (
     planning_options,
     remedy_grants,
 )
+from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer
+from watchme_analysis.text.message import Choice, Text, message
 from watchme_analysis.text.render import error_message, error_sentence
 
 if TYPE_CHECKING:
     from watchme_analysis.cloudwatch.session import Aws
     from watchme_analysis.remedies.fifo_checks import Check
     from watchme_analysis.remedies.fifo_migration import MigrationOptions, Source
-
-_PROBLEMS = 1
 
 
 @click.group(short_help="Advise on FIFO and fair queues, and migrate to FIFO.")
@@ -79,9 +79,8 @@ Examples:
 @click.argument("case", type=CASE)
 @queue_option
 @simulation_options(2)
-@language_option
-@output_options()
-def advise_command(case: Path, language: str, **options: Any) -> None:
+@renders()
+def advise_command(out: Printer, case: Path, **options: Any) -> Result:
     """State whether FIFO, a fair queue or neither would help a queue, and why.
 
     The queue of the CASE is simulated as it is, as FIFO, and as a fair queue: a standard queue whose messages
@@ -97,7 +96,6 @@ def advise_command(case: Path, language: str, **options: Any) -> None:
     from watchme_analysis.services.what_if import what_if_of_case
     from watchme_analysis.simulation.scenarios import compare
 
-    output, out = output_of(options), Printer(language)
     opened = open_case(case)
     _, model = what_if_of_case(opened, options.pop("queue"))
     name = model.pipeline.queue
@@ -107,15 +105,11 @@ def advise_command(case: Path, language: str, **options: Any) -> None:
     tried = compare(kinds_of(model.fit.settings, groups.of_load(model.fit.load)), **options)
     found = advice_of(name, tried, groups, model.agreements(tried[0]))
     about = {"queue": found.queue, "kind": found.kind}
-    output.show(
-        lambda: (
-            filled(out.text(found.verdict)),
-            *(filled(f"- {out.text(reason)}", rest="  ") for reason in found.reasons),
-        ),
-        lambda: (
-            about | {"verdict": out.document(found.verdict), "reasons": [*map(out.document, found.reasons)]}
-        ),
-        lambda: ({**about, "sentence": out.text(each)} for each in (found.verdict, *found.reasons)),
+    reasons = (filled(f"- {out.text(reason)}", rest="  ") for reason in found.reasons)
+    return Result(
+        (filled(out.text(found.verdict)), *reasons),
+        ({**about, "sentence": out.text(each)} for each in (found.verdict, *found.reasons)),
+        about | {"verdict": out.document(found.verdict), "reasons": [*map(out.document, found.reasons)]},
     )
 
 
@@ -163,7 +157,7 @@ Exit codes: 0 planned; 1 the check found problems, or AWS failed; 2 bad input.""
 )
 @click.option("--skip-check", is_flag=True, help="Plan also if the check finds problems; they become risks.")
 @planning_options("fifo", "queue")
-def plan_command(queue: str, **options: Any) -> int:
+def plan_command(out: Printer, queue: str, **options: Any) -> Result:
     """Plan the migration of a standard QUEUE to FIFO, and state what producers must send.
 
     The plan creates a FIFO queue and DLQ with the attributes, policy and tags of the old ones, and maps the
@@ -176,15 +170,12 @@ def plan_command(queue: str, **options: Any) -> int:
     """
     from watchme_analysis.remedies.fifo_migration import migration_plan
 
-    output, out = output_of(options), Printer(options["language"])
     aws = session_of(options)
     source, chosen, checks = _prepared(aws, queue, options)
     problems = [each.sentence for each in checks if each.status == "problem"]
     if problems and not options["skip_check"]:
-        _show_checks(checks, output, out)
-        out.print_message("fifo-refused", err=True)
-        return _PROBLEMS
-    return finish_plan(migration_plan(aws, source, chosen, problems), output, options)
+        return replace(_checked(checks, out), notes=[message("fifo-refused")])
+    return finish_plan(migration_plan(aws, source, chosen, problems), options["to"], out)
 
 
 @fifo.command(
@@ -205,18 +196,16 @@ Exit codes: 0 no problem; 1 a problem, or AWS failed; 2 bad input.""",
 )
 @journal_option
 @_migration_options
-@language_option
 @session_options
-@output_options()
 @policy_option(lambda _: remedy_grants("fifo"))
-def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
+@renders()
+def check_command(out: Printer, queue: str | None, after: Path | None, **options: Any) -> Result:
     """Check a QUEUE before its migration, or with --after every message since a PLAN was applied.
 
     Before: limits of FIFO queues, senders that cannot send to one, delays per message, number of groups,
     deduplication ids, messages in the DLQ. After: messages sent, deleted, held and in the DLQ of both queues,
     and what is unexplained. Nothing is changed.
     """
-    output, out = output_of(options), Printer(options["language"])
     if (queue is None) == (after is None):
         raise click.UsageError(error_sentence("error-fifo-queue-or-plan"))
     aws = session_of(options)
@@ -229,7 +218,7 @@ def check_command(queue: str | None, after: Path | None, **options: Any) -> int:
         checks = checks_after(aws, read_plan(after), read_journal(options["journal"] or journal_of(after)))
     else:
         _, _, checks = _prepared(aws, str(queue), options)
-    return _show_checks(checks, output, out, is_after=after is not None)
+    return _checked(checks, out, is_after=after is not None)
 
 
 def _prepared(
@@ -257,26 +246,18 @@ def _prepared(
     return source, chosen, checks_before(source, chosen, traffic, messages)
 
 
-def _show_checks(checks: Sequence[Check], output: Output, out: Printer, *, is_after: bool = False) -> int:
-    """Print checks; return the exit code."""
+def _checked(checks: Sequence[Check], out: Printer, *, is_after: bool = False) -> Result:
+    """Return the result of checks."""
     from watchme_analysis.present.console import filled
-    from watchme_analysis.text.message import Choice
 
     problems = sum(each.status == "problem" for each in checks)
-
-    def lines() -> Iterator[str]:
-        for each in checks:
-            status = out.words("fifo-check-status", status=Choice(each.status))
-            yield filled(f"{status}: {out.text(each.sentence)}", rest="  ")
-        yield out.words("fifo-accounted" if is_after else "fifo-ready", problems=problems)
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for each in checks:
-            yield {"rule": each.rule, "status": each.status, "sentence": out.text(each.sentence)}
-
-    output.show(
-        lines,
-        lambda: [row | out.document(each.sentence) for row, each in zip(rows(), checks, strict=True)],
-        rows,
-    )
-    return _PROBLEMS if problems else 0
+    lines: list[Text] = []
+    for each in checks:
+        status = out.words("fifo-check-status", status=Choice(each.status))
+        lines.append(filled(f"{status}: {out.text(each.sentence)}", rest="  "))
+    lines.append(message("fifo-accounted" if is_after else "fifo-ready", problems=problems))
+    rows = [
+        {"rule": each.rule, "status": each.status, "sentence": out.text(each.sentence)} for each in checks
+    ]
+    document = [row | out.document(each.sentence) for row, each in zip(rows, checks, strict=True)]
+    return Result(lines, rows, document, outcome=ExitCode.FAILED if problems else ExitCode.DONE)

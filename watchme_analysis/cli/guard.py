@@ -25,6 +25,7 @@ from watchme_analysis.cli.options import (
 )
 from watchme_analysis.cli.output import JSON, TABLE, Output, output_of, output_options
 from watchme_analysis.cli.probe import with_message
+from watchme_analysis.cli.result import Result, render_result
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, WatchmeError
@@ -168,13 +169,13 @@ def _backtest(case: Path, settings: GuardSettings, output: Output, options: dict
 
     out = Printer(options["language"], parse_zone(options["timezone"]))
     found = backtest(open_case(case), settings, options["queue"])
-    output.show(
-        lambda: map(out.text, found.sentences),
-        lambda: found.to_dict() | {"sentences": [*map(out.document, found.sentences)]},
-        lambda: ({"restart": each.isoformat()} for each in found.restarts),
-        " ".join(map(out.text, found.sentences)),
+    result = Result(
+        found.sentences,
+        ({"restart": each.isoformat()} for each in found.restarts),
+        found.to_dict() | {"sentences": [*map(out.document, found.sentences)]},
+        conclusion=" ".join(map(out.text, found.sentences)),
     )
-    return 0
+    return render_result(result, output, out)
 
 
 def _check(settings: GuardSettings, options: dict[str, Any]) -> None:

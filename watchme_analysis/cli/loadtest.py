@@ -15,23 +15,21 @@ from watchme_analysis.cli.options import (
     FiniteRange,
     Seconds,
     case_option,
-    language_option,
     policy_option,
     queue_option,
     seconds_option,
-    timezone_option,
 )
-from watchme_analysis.cli.output import Output, file_option, form_options, output_of
-from watchme_analysis.cli.plans import journal_option, remedy_grants, reporter_of
+from watchme_analysis.cli.output import file_option
+from watchme_analysis.cli.plans import journal_option, remedy_grants
 from watchme_analysis.cli.probe import with_message
+from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.cloudwatch.iam_policy import Grant, grants_of
 from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.load_plan import FACTORS, LONGEST_S, MOST_MESSAGES
-from watchme_analysis.text.message import Code, Resource
+from watchme_analysis.text.message import Code, Resource, Text, message
 from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_path
-from watchme_analysis.window import parse_zone
 
 if TYPE_CHECKING:
     from watchme_analysis.remedies.load_plan import LoadPlan
@@ -134,12 +132,10 @@ Exit codes: 0 done; 1 the test stopped, or a service failed; 2 refused, or bad i
 @click.option(
     "--figure", type=click.Path(dir_okay=False, path_type=Path), help="Draw the result to this PNG file."
 )
-@form_options()
-@policy_option(_grants)
-@language_option
-@timezone_option
 @session_options
-def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
+@policy_option(_grants)
+@renders(has_zone=True, writes_to_file=False)
+def loadtest(out: Printer, source: Path | None, *, apply_now: bool, **options: Any) -> Result:
     """Plan a load test from a CASE; with --apply, run a PLAN.
 
     The busiest part of the CASE's arrivals is replayed, one to ten times as fast, against a queue or an
@@ -153,21 +149,19 @@ def loadtest(source: Path | None, *, apply_now: bool, **options: Any) -> int:
     each message before and after it is sent. A test that was killed is not continued, since its times are
     lost: the same command then states what was sent, and what became of it.
     """
-    output = output_of(options)
-    out = Printer(options["language"], parse_zone(options["timezone"]))
     plan = _plan_in(source)
     if source is None:
         raise InputError(error_message("error-loadtest-no-case"))
     if plan is not None and apply_now:
-        return _apply(plan, source, output, out, options)
+        return _apply(plan, source, out, options)
     if plan is not None:
-        return _show_plan(plan, source, output, out)
+        return _shown_plan(plan, source, out)
     if apply_now:
         raise InputError(error_message("error-loadtest-apply-needs-plan"))
-    return _plan(source, output, out, options)
+    return _plan(source, out, options)
 
 
-def _plan(case: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
+def _plan(case: Path, out: Printer, options: dict[str, Any]) -> Result:
     from watchme_analysis.case.opening import open_case
     from watchme_analysis.remedies.load_plan import LoadLimits
     from watchme_analysis.remedies.load_planning import LoadRequest, plan_load_test
@@ -184,7 +178,7 @@ def _plan(case: Path, output: Output, out: Printer, options: dict[str, Any]) -> 
     plan = plan_load_test(open_case(case), wanted, lambda: session_of(options))
     if options["to"] is not None:
         write_plan(plan, options["to"])
-    return _show_plan(plan, options["to"], output, out)
+    return _shown_plan(plan, options["to"], out)
 
 
 def _template(path: Path | None) -> str | None:
@@ -194,22 +188,18 @@ def _template(path: Path | None) -> str | None:
         raise InputError(error_message("error-loadtest-template", path=path)) from error
 
 
-def _show_plan(plan: LoadPlan, path: Path | None, output: Output, out: Printer) -> int:
+def _shown_plan(plan: LoadPlan, path: Path | None, out: Printer) -> Result:
     from watchme_analysis.remedies.load_plan import load_plan_sentences
 
     sentences = [*map(out.text, load_plan_sentences(plan))]
-
-    def lines() -> Iterator[str]:
-        for number, sentence in enumerate(sentences):
-            yield f"{'  - ' if number else ''}{sentence}"
-        command = Code(f"watchme loadtest {shell_path(path) if path else 'PLAN'} --apply")
-        yield out.words("loadtest-how-to-apply" if path else "loadtest-how-to-write", command=command)
-
-    output.show(lines, plan.to_dict, lambda: ({"sentence": each} for each in sentences))
-    return 0
+    first, *rest = sentences
+    command = Code(f"watchme loadtest {shell_path(path) if path else 'PLAN'} --apply")
+    how = message("loadtest-how-to-apply" if path else "loadtest-how-to-write", command=command)
+    lines: list[Text] = [first, *(f"  - {sentence}" for sentence in rest), how]
+    return Result(lines, ({"sentence": each} for each in sentences), plan.to_dict())
 
 
-def _apply(plan: LoadPlan, path: Path, output: Output, out: Printer, options: dict[str, Any]) -> int:
+def _apply(plan: LoadPlan, path: Path, out: Printer, options: dict[str, Any]) -> Result:
     from watchme_analysis.evidence.prober import read_headers
     from watchme_analysis.remedies.apply import journal_of
     from watchme_analysis.remedies.loadtest import apply_load_test
@@ -229,7 +219,7 @@ def _apply(plan: LoadPlan, path: Path, output: Output, out: Printer, options: di
         session_of({**options, "region": options["region"] or plan.region}) if plan.region else None,
         case=options["case"],
         headers=headers,
-        report=reporter_of(output, out),
+        report=out.say,
     )
     found = result.to_dict()
     if options["to"] is not None:
@@ -239,11 +229,10 @@ def _apply(plan: LoadPlan, path: Path, output: Output, out: Printer, options: di
         from watchme_analysis.remedies.load_figures import plot_load_test
 
         write_atomically(options["figure"], plot_load_test(plan, result, out.language).png)
-    journal = Resource(str(result.journal))
-    output.show(
-        lambda: [*map(out.text, result.sentences), out.words("loadtest-journal", journal=journal)],
-        lambda: found,
-        lambda: found["compared"],
-        out.text(result.sentence),
+    return Result(
+        (*result.sentences, message("loadtest-journal", journal=Resource(str(result.journal)))),
+        found["compared"],
+        found,
+        conclusion=result.sentence,
+        outcome=OF_OUTCOME[result.outcome],
     )
-    return OF_OUTCOME[result.outcome]

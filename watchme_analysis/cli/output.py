@@ -7,7 +7,7 @@ print. Commands that make a plan, an archive or a record write that (:func:`file
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from watchme_analysis.cli.options import ChoiceWithSuggestion, together
-from watchme_analysis.cli.terminal import echo, echo_data, echo_json
+from watchme_analysis.cli.terminal import echo_data, echo_json
 from watchme_analysis.errors import InputError
 from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.render import error_message, error_sentence
@@ -40,8 +40,8 @@ class Output:
         """Write rows as JSON, CSV or JSON Lines; times are ISO 8601 in UTC."""
         self._write(_text(frame, self.form))
 
-    def write_document(self, document: object, rows: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
-        """Write a JSON document, or in the other forms its rows.
+    def write_document(self, document: Any) -> None:
+        """Write a document as JSON, or in the other forms its rows.
 
         Fields of an object in a row are columns such as ``lost.mean``.
         """
@@ -50,27 +50,7 @@ class Output:
             return
         import pandas as pd
 
-        self.write(pd.json_normalize([dict(row) for row in rows()]))
-
-    def show(
-        self,
-        lines: Callable[[], Iterable[str]],
-        document: Callable[[], object],
-        rows: Callable[[], Iterable[Mapping[str, Any]]],
-        conclusion: str | None = None,
-    ) -> None:
-        """Print lines for people, or write a document in the other forms, as :meth:`write_document` does.
-
-        The conclusion, which the document states and the rows do not, is printed on standard error beside
-        rows.
-        """
-        if self.form == TABLE:
-            for line in lines():
-                echo(line)
-            return
-        self.write_document(document(), rows)
-        if conclusion is not None and self.form != JSON:
-            echo(conclusion, err=True)
+        self.write(pd.json_normalize([dict(row) for row in document]))
 
     def write_text(self, text: str) -> None:
         """Write a text of another form, such as infrastructure code."""

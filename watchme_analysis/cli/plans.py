@@ -10,19 +10,15 @@ import click
 
 from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.exit_codes import OF_OUTCOME
-from watchme_analysis.cli.options import (
-    case_option,
-    language_option,
-    policy_option,
-    together,
-)
-from watchme_analysis.cli.output import TABLE, Output, file_option, form_options, output_of, output_options
+from watchme_analysis.cli.options import case_option, policy_option, together
+from watchme_analysis.cli.output import file_option
+from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer, echo
 from watchme_analysis.cloudwatch.iam_policy import Grant, grants_of
 from watchme_analysis.remedies.allowed_calls import calls_of, read_plan
 from watchme_analysis.remedies.apply import apply_plan, journal_of, undo
 from watchme_analysis.remedies.plan import Call, Plan, Step, write_plan
-from watchme_analysis.text.message import Code, Message, message
+from watchme_analysis.text.message import Code, Message, Text, message
 from watchme_analysis.text.render import error_message, render
 from watchme_analysis.text.shell_quoting import shell_path
 
@@ -37,16 +33,15 @@ _UNDO_VERBS = {"deploy": "rollback"}
 
 
 def planning_options(remedy: str, *required: str) -> Callable[[F], F]:
-    """Return a decorator that adds the options of a command that plans; :func:`finish_plan` reads them.
+    """Return a decorator that adds the options of a command that plans; :func:`finish_plan` takes the file.
 
     The ``required`` parameters are those that only ``--print-policy`` can do without.
     """
     return together(
         file_option(f"the plan, for `{remedy} apply`"),
-        language_option,
         session_options,
-        form_options(),
         policy_option(lambda _: remedy_grants(remedy), *required),
+        renders(writes_to_file=False),
     )
 
 
@@ -55,32 +50,27 @@ def remedy_grants(remedy: str, queues: Iterable[str] = ()) -> Iterator[Grant]:
     return grants_of((call.action for call in calls_of(remedy)), queues)
 
 
-def finish_plan(plan: Plan, output: Output, options: Mapping[str, Any]) -> int:
-    """Write a plan to the file of ``--to``, and print it for review or in the form of ``--output``."""
-    if options["to"] is not None:
-        write_plan(plan, options["to"])
-    output.show(
-        lambda: _review(plan, options["language"], options["to"]),
-        plan.to_dict,
-        lambda: _step_rows(plan, options["language"]),
-    )
-    return 0
+def finish_plan(plan: Plan, path: Path | None, out: Printer) -> Result:
+    """Write a plan to the file of ``--to``, and return it for review."""
+    if path is not None:
+        write_plan(plan, path)
+    return Result(_review(plan, out.language, path), _step_rows(plan, out), plan.to_dict())
 
 
-def _review(plan: Plan, language: str, path: Path | None) -> Iterator[str]:
+def _review(plan: Plan, language: str, path: Path | None) -> Iterator[Text]:
     """Yield the lines of a plan, and how to apply it."""
     yield from plan_lines(plan, language)
     if plan.steps:
         command = f"watchme {plan.remedy} apply {shell_path(path) if path else 'PLAN'}"
-        yield render(message("plan-how-to-apply", command=Code(command)), language)
+        yield message("plan-how-to-apply", command=Code(command))
 
 
-def _step_rows(plan: Plan, language: str) -> Iterator[dict[str, Any]]:
+def _step_rows(plan: Plan, out: Printer) -> Iterator[dict[str, Any]]:
     for step in plan.steps:
         yield {
             "step": step.name,
             "resource": step.resource,
-            "why": render(step.why, language),
+            "why": out.text(step.why),
             "command": step.call and step.call.command,
         }
 
@@ -124,24 +114,6 @@ def _changes(plan: Plan, *, is_undo: bool) -> Iterator[tuple[Step, Call]]:
         yield from ((step, call) for step in reversed(plan.steps) for call in step.undo)
 
 
-def _show_calls(plan: Plan, out: Printer, *, is_undo: bool, err: bool) -> None:
-    """Print every call that a run may make, with its parameters, before the first one is made."""
-    calls = [*_changes(plan, is_undo=is_undo)]
-    out.print_message("plan-calls", err=err, count=len(calls))
-    for step, call in calls:
-        echo(f"  {step.name}: {call.command}", err=err)
-
-
-def reporter_of(output: Output, out: Printer) -> Callable[[Message], None]:
-    """Return a function that prints progress where the output is for people."""
-
-    def report(said: Message) -> None:
-        if output.form == TABLE:
-            echo(out.text(said))
-
-    return report
-
-
 def applying_options(command: F) -> F:
     """Return a command with the argument and the options of commands that apply or undo a plan."""
     return together(
@@ -149,10 +121,9 @@ def applying_options(command: F) -> F:
         case_option,
         journal_option,
         click.option("--dry-run", is_flag=True, help="Print every call of the plan, and make none."),
-        language_option,
         session_options,
-        output_options(),
         policy_option(lambda options: grants_of(call.action for call in read_plan(options["path"]).calls)),
+        renders(),
     )(command)
 
 
@@ -179,28 +150,23 @@ def add_plan_commands(group: click.Group) -> None:
 
         @group.command(name, help=text, short_help=titles[kind], epilog=epilog)
         @applying_options
-        def command(path: Path, **options: Any) -> int:
-            return run_plan(remedy, path, options, is_undo=kind == "undo")
+        def command(out: Printer, path: Path, **options: Any) -> Result:
+            return run_plan(path, remedy, out, options, is_undo=kind == "undo")
 
     added("apply", "apply")
     added("undo", undo_name)
 
 
-def run_plan(remedy: str, path: Path, options: dict[str, Any], *, is_undo: bool = False) -> int:
-    """Apply or undo the plan of a file with the options of :func:`applying_options`; return the exit code."""
-    return apply_and_print(path, remedy, output_of(options), options, is_undo=is_undo)
-
-
-def apply_and_print(
+def run_plan(
     path: Path,
     remedy: str,
-    output: Output,
+    out: Printer,
     options: Mapping[str, Any],
     *,
     is_undo: bool = False,
     undo_hint: bool = True,
-) -> int:
-    """Apply or undo the plan of a file, print each step and the result, and return the exit code.
+) -> Result:
+    """Apply or undo the plan of a file with the options of :func:`applying_options`, and print each step.
 
     The session is in the plan's region unless another one is given; then the plan is refused. A plan that
     leaves nothing to undo is printed without ``undo_hint``.
@@ -210,37 +176,32 @@ def apply_and_print(
     plan = read_plan(path)
     if plan.remedy != remedy:
         raise InputError(error_message("error-plan-of-other-remedy", path=path, remedy=plan.remedy))
-    out = Printer(options["language"])
-    calls = [
-        {"step": step.name, **call.to_dict()} for step, call in _changes(plan, is_undo=is_undo)
-    ]  # fmt: skip
-    _show_calls(plan, out, is_undo=is_undo, err=output.form != TABLE)
+    changes = [*_changes(plan, is_undo=is_undo)]
+    calls = [{"step": step.name, **call.to_dict()} for step, call in changes]
+    # Every call that a run may make, with its parameters, before the first one is made.
+    out.print_message("plan-calls", err=not out.is_for_people, count=len(calls))
+    for step, call in changes:
+        echo(f"  {step.name}: {call.command}", err=not out.is_for_people)
     if options.get("dry_run"):
-        output.show(lambda: (), lambda: {"calls": calls}, lambda: calls)
-        return 0
+        return Result((), calls, {"calls": calls})
     aws = session_of({**options, "region": options["region"] or plan.region})
     rows: list[dict[str, Any]] = []
 
     def on_step(step: Step, sentence: Message) -> None:
         rows.append({"step": step.name, "sentence": out.text(sentence)})
-        if output.form == TABLE:
-            echo(f"{step.name}: {rows[-1]['sentence']}")
+        out.say(f"{step.name}: {rows[-1]['sentence']}")
 
     run = undo if is_undo else apply_plan
     result = run(plan, options.get("journal") or journal_of(path), aws, on_step, options["case"])
 
-    def document() -> dict[str, Any]:
-        found = {
-            "outcome": result.outcome, "done": list(result.done), "journal": str(result.journal),
-            "calls": calls,
-        }  # fmt: skip
-        return out.document(result.sentence) | found
-
-    def lines() -> Iterator[str]:
-        yield out.text(result.sentence)
-        if result.done and undo_hint and not is_undo:
-            verb = _UNDO_VERBS.get(remedy, "undo")
-            yield out.words("plan-undo-how", command=Code(f"watchme {remedy} {verb} {shell_path(path)}"))
-
-    output.show(lines, document, lambda: rows, out.text(result.sentence))
-    return OF_OUTCOME[result.outcome]
+    lines: list[Text] = [result.sentence]
+    if result.done and undo_hint and not is_undo:
+        verb = _UNDO_VERBS.get(remedy, "undo")
+        lines.append(message("plan-undo-how", command=Code(f"watchme {remedy} {verb} {shell_path(path)}")))
+    document = out.document(result.sentence) | {
+        "outcome": result.outcome,
+        "done": list(result.done),
+        "journal": str(result.journal),
+        "calls": calls,
+    }
+    return Result(lines, rows, document, conclusion=result.sentence, outcome=OF_OUTCOME[result.outcome])

@@ -12,19 +12,13 @@ from watchme_analysis.cli.aws import session_of, session_options
 from watchme_analysis.cli.exit_codes import OF_OUTCOME, ExitCode
 from watchme_analysis.cli.options import (
     case_option,
-    language_option,
     policy_option,
     queue_argument,
     visibility_option,
 )
-from watchme_analysis.cli.output import (
-    check_folder,
-    file_option,
-    form_options,
-    output_of,
-    output_options,
-)
-from watchme_analysis.cli.plans import remedy_grants, reporter_of
+from watchme_analysis.cli.output import check_folder, file_option
+from watchme_analysis.cli.plans import remedy_grants
+from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.cloudwatch.iam_policy import Grant
 from watchme_analysis.errors import InputError
@@ -60,10 +54,9 @@ Exit codes: 0 complete; 1 messages may be missing, or AWS failed; 2 bad input.""
 @file_option("the messages, such as DLQ.jsonl.gz")
 @visibility_option
 @policy_option(lambda options: _grants("queue archive", **options), "queue", "to")
-@language_option
 @session_options
-@form_options()
-def archive_command(queue: str, to: Path, **options: Any) -> int:
+@renders(writes_to_file=False)
+def archive_command(out: Printer, queue: str, to: Path, **options: Any) -> Result:
     """Write every message of a QUEUE, a name or a URL, to a file of compressed JSON Lines.
 
     The messages stay in the queue. While it is read, they are hidden for the visibility timeout at most, and
@@ -74,30 +67,22 @@ def archive_command(queue: str, to: Path, **options: Any) -> int:
     A queue with a redrive policy of its own is refused, since reading could move its messages. After an
     interruption, repeat the command.
     """
-    output, out = output_of(options), Printer(options["language"])
     check_folder(to)
-    reading = ReadingOptions(options["visibility_timeout"], reporter_of(output, out))
+    reading = ReadingOptions(options["visibility_timeout"], out.say)
     found = archive_queue(session_of(options), queue, to, reading)
     about = {"queue": queue, "archive": str(to), "messages": len(found.messages), "sha256": found.sha256}
-
-    def lines() -> Iterator[str]:
-        values: dict[str, Any] = {
-            "count": len(found.messages),
-            "queue": Resource(queue),
-            "archive": Resource(str(to)),
-        }
-        yield out.text(
-            message("archive-incomplete", **values) if found.missed else message("archive-done", **values)
-        )
-        yield from map(out.text, found.missed)
-        yield out.words("archive-hash", hash=Code(found.sha256))
-
-    output.show(
-        lines,
-        lambda: about | {"missed": [*map(out.document, found.missed)]},
-        lambda: [about | {"missed": len(found.missed)}],
+    values: dict[str, Any] = {
+        "count": len(found.messages),
+        "queue": Resource(queue),
+        "archive": Resource(str(to)),
+    }
+    said = message("archive-incomplete", **values) if found.missed else message("archive-done", **values)
+    return Result(
+        (said, *found.missed, message("archive-hash", hash=Code(found.sha256))),
+        [about | {"missed": len(found.missed)}],
+        about | {"missed": [*map(out.document, found.missed)]},
+        outcome=ExitCode.FAILED if found.missed else ExitCode.DONE,
     )
-    return ExitCode.FAILED if found.missed else ExitCode.DONE
 
 
 @queue_group.command(
@@ -121,10 +106,9 @@ Exit codes: 0 the queue is empty; 1 messages are left, or may be, or AWS failed;
 @click.option("--apply", "apply_now", is_flag=True, help="Delete; without it, only the plan is printed.")
 @visibility_option
 @policy_option(lambda options: _grants("queue purge", **options), "queue")
-@language_option
 @session_options
-@output_options()
-def purge_command(queue: str, **options: Any) -> int:
+@renders()
+def purge_command(out: Printer, queue: str, **options: Any) -> Result:
     """Delete the messages of a QUEUE, a name or a URL, that a complete archive holds.
 
     Every message is received and compared with the archive before it is deleted. A message that is not in
@@ -133,7 +117,6 @@ def purge_command(queue: str, **options: Any) -> int:
     number, oldest, newest, senders and errors, and which deletions are done or uncertain. The journal
     ARCHIVE.purge-journal.jsonl lets an interrupted run continue: repeat the command.
     """
-    output, out = output_of(options), Printer(options["language"])
     if options["archive"] is None or not (options["reason"] or "").strip():
         raise InputError(error_message("error-purge-needs"))
     from watchme_analysis.remedies.queue_purge import errors_of_case, purge_queue
@@ -141,19 +124,15 @@ def purge_command(queue: str, **options: Any) -> int:
     said: list[Message] = []
     archive = read_archive(options["archive"])
 
-    def show(about: dict[str, Any]) -> None:
+    def result_of(about: dict[str, Any], outcome: ExitCode) -> Result:
         sentences = [*map(out.document, said)]
-        output.show(
-            lambda: map(out.text, said),
-            lambda: about | {"sentences": sentences},
-            lambda: ({**about, "sentence": each["sentence"]} for each in sentences),
-        )
+        rows = ({**about, "sentence": each["sentence"]} for each in sentences)
+        return Result(said, rows, about | {"sentences": sentences}, outcome=outcome)
 
     if not options["apply_now"]:
         errors = {} if options["case"] is None else errors_of_case(archive, options["case"])
         said += _plan(queue, archive, errors, options["visibility_timeout"])
-        show({"queue": queue, "messages": len(archive.messages)})
-        return 0
+        return result_of({"queue": queue, "messages": len(archive.messages)}, ExitCode.DONE)
 
     result = purge_queue(
         session_of(options),
@@ -161,7 +140,7 @@ def purge_command(queue: str, **options: Any) -> int:
         archive,
         options["reason"].strip(),
         case=options["case"],
-        reading=ReadingOptions(options["visibility_timeout"], reporter_of(output, out)),
+        reading=ReadingOptions(options["visibility_timeout"], out.say),
     )
     if result.outcome != "refused":
         said.append(message("purge-deleted", count=result.deleted))
@@ -171,8 +150,8 @@ def purge_command(queue: str, **options: Any) -> int:
     said += [message("purge-record", record=Resource(str(result.record)))] if result.record else []
     record = str(result.record) if result.record else None
     numbers = {"deleted": result.deleted, "uncertain": len(result.uncertain)}
-    show({"queue": queue, "outcome": result.outcome, **numbers, "record": record})
-    return OF_OUTCOME[result.outcome]
+    about = {"queue": queue, "outcome": result.outcome, **numbers, "record": record}
+    return result_of(about, OF_OUTCOME[result.outcome])
 
 
 def _plan(queue: str, archive: Archive, errors: dict[str, int], visibility_timeout_s: int) -> list[Message]:

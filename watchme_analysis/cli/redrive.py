@@ -30,7 +30,8 @@ from watchme_analysis.cli.output import (
     form_options,
     output_of,
 )
-from watchme_analysis.cli.plans import remedy_grants, reporter_of
+from watchme_analysis.cli.plans import remedy_grants
+from watchme_analysis.cli.result import Result, render_result
 from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.cloudwatch.iam_policy import Grant
 from watchme_analysis.errors import InputError
@@ -184,7 +185,7 @@ def redrive(case: Path | None, queue: str | None, *, to: Path | None, **options:
     is_form_stated = options["form"] is not None or options["as_json"]
     is_list = not (options["apply_now"] or options["show_plan"])
     output = output_of(options, JSON_LINES if is_list else TABLE)
-    out = Printer(options["language"])
+    out = Printer(options["language"], is_for_people=output.form == TABLE)
     check_folder(to)
     if to is not None:
         if options["apply_now"]:
@@ -194,7 +195,7 @@ def redrive(case: Path | None, queue: str | None, *, to: Path | None, **options:
     plan = _planned(case, queue, options)
     _check_region(plan, options["region"])
     if not is_list:
-        return _complete(plan, to, options, output, out)
+        return render_result(_complete(plan, to, options, out), output, out)
     if to is not None:
         write_atomically(to, plan.text.encode())
     if to is None or is_form_stated:
@@ -213,7 +214,7 @@ def _show_list(plan: RedrivePlan, output: Output, out: Printer) -> None:
     rows = [json.loads(line) for line in plan.pending]
     heads = [out.words(f"redrive-column-{name}") for name in ("queue", "body")]
     cells = [(resource_name(row["QueueUrl"]), _short(row["MessageBody"])) for row in rows]
-    output.show(lambda: [align_rows(heads, cells, words=(0, 1))] if cells else [], lambda: rows, lambda: rows)
+    render_result(Result([align_rows(heads, cells, words=(0, 1))] if cells else (), rows), output, out)
 
 
 def _short(body: str) -> str:
@@ -250,10 +251,8 @@ def _planned(case: Path | None, queue: str | None, options: dict[str, Any]) -> R
     return plan_of_work(case, queue, template.read_text(encoding="utf-8").strip(), **journal)
 
 
-def _complete(
-    plan: RedrivePlan, to: Path | None, options: dict[str, Any], output: Output, out: Printer
-) -> int:
-    """Print the plan of a complete redrive; with --apply, carry it out and print the audit."""
+def _complete(plan: RedrivePlan, to: Path | None, options: dict[str, Any], out: Printer) -> Result:
+    """Return the plan of a complete redrive; with --apply, print it, carry it out and return the audit."""
     from watchme_analysis.remedies.redrive import RedriveLimits
     from watchme_analysis.remedies.redrive_plan import complete_redrive, known_rate, plan_sentences
 
@@ -266,30 +265,27 @@ def _complete(
     sentences = plan_sentences(plan, limits)
     if not options["apply_now"]:
         said = [*map(out.document, sentences)]
-        output.show(
-            lambda: map(out.text, sentences),
-            lambda: {"messages": len(plan.pending), "rate_per_s": limits.rate_per_s, "sentences": said},
-            lambda: ({"sentence": each["sentence"]} for each in said),
+        return Result(
+            sentences,
+            ({"sentence": each["sentence"]} for each in said),
+            {"messages": len(plan.pending), "rate_per_s": limits.rate_per_s, "sentences": said},
         )
-        return 0
-
-    report = reporter_of(output, out)
     for line in sentences:
-        report(line)
+        out.say(line)
     audit = complete_redrive(
-        plan, limits, profile=options["profile"], region=options["region"], report=report
+        plan, limits, profile=options["profile"], region=options["region"], report=out.say
     )
     found = audit.to_dict()
     if to is not None:
         text = json.dumps(found, ensure_ascii=False, indent=2)
         write_atomically(to, f"{text}\n".encode(errors="surrogatepass"))
-    output.show(
-        lambda: _audit_lines(audit, out),
-        lambda: {"sentence": out.text(audit.sentence)} | found,
-        lambda: found["messages"],
-        out.text(audit.sentence),
+    return Result(
+        _audit_lines(audit, out),
+        found["messages"],
+        {"sentence": out.text(audit.sentence)} | found,
+        conclusion=audit.sentence,
+        outcome=OF_OUTCOME[audit.outcome],
     )
-    return OF_OUTCOME[audit.outcome]
 
 
 def _audit_lines(audit: RedriveAudit, out: Printer) -> Iterator[str]:

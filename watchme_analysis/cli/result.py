@@ -49,6 +49,8 @@ class Result:
         Rows and document as a frame.
     notes
         Sentences on standard error, in every form.
+    conclusion
+        Sentence on standard error beside rows, which do not state it as lines and document do.
     outcome
         Exit code.
     """
@@ -58,6 +60,7 @@ class Result:
     document: object = None
     frame: pd.DataFrame | None = None
     notes: Iterable[Text] = ()
+    conclusion: Text | None = None
     outcome: ExitCode = ExitCode.DONE
 
 
@@ -72,7 +75,9 @@ def render_result(result: Result, output: Output, out: Printer) -> int:
         rows = [*result.rows]
         document = rows if result.document is None else result.document
         written = in_language(document if output.form == JSON else rows, out.language)
-        output.write_document(written, lambda: written)
+        output.write_document(written)
+        if result.conclusion is not None and output.form != JSON:
+            echo(out.text(result.conclusion), err=True)
     for note in result.notes:
         echo(out.text(note), err=True)
     return result.outcome

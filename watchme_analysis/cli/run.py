@@ -17,7 +17,8 @@ from watchme_analysis.cli.aws import cache_option, session_of, session_options
 from watchme_analysis.cli.exit_codes import ExitCode
 from watchme_analysis.cli.options import language_option, seconds_option
 from watchme_analysis.cli.output import JSON, TABLE, output_of, output_options
-from watchme_analysis.cli.terminal import echo, echo_json
+from watchme_analysis.cli.result import Result, render_result
+from watchme_analysis.cli.terminal import Printer, echo, echo_json
 from watchme_analysis.config import FILE, Config, Destination, System, load_config
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.text.render import (
@@ -116,11 +117,8 @@ def run(systems: tuple[str, ...], event: Any, language: str, **options: Any) -> 
     if output.form == JSON and output.file is None:  # one line for each run in a log
         echo_json(json.dumps(line, ensure_ascii=False))
     else:
-        output.show(
-            lambda: (said for result in results for said in _result_lines(result)),
-            lambda: line,
-            lambda: results,
-        )
+        lines = (text for result in results for text in _result_lines(result))
+        render_result(Result(lines, results, line), output, Printer(language))
     return ExitCode.DONE if status == "ok" else ExitCode.FAILED
 
 

@@ -10,8 +10,9 @@ import click
 from watchme_analysis.cli.aws import session_of
 from watchme_analysis.cli.completion import CASE
 from watchme_analysis.cli.options import queue_option, simulation_options
-from watchme_analysis.cli.output import output_of
 from watchme_analysis.cli.plans import add_plan_commands, finish_plan, planning_options
+from watchme_analysis.cli.result import Result
+from watchme_analysis.cli.terminal import Printer
 
 
 @click.group(short_help="Plan and apply settings that the simulation favours.")
@@ -35,7 +36,7 @@ Examples:
 @click.option("--measure", help="A measure of `watchme simulate`; by default the one that helps most.")
 @simulation_options(2)
 @planning_options("settings", "case")
-def plan_command(case: Path, queue: str | None, **options: Any) -> int:
+def plan_command(out: Printer, case: Path, queue: str | None, **options: Any) -> Result:
     """Simulate the measures of `watchme simulate`, and plan the one that helps most.
 
     Only visibility timeout, receives before the DLQ, function timeout and maximum concurrency are changed,
@@ -52,10 +53,9 @@ def plan_command(case: Path, queue: str | None, **options: Any) -> int:
     from watchme_analysis.services.what_if import what_if_of_case
     from watchme_analysis.simulation.scenarios import compare
 
-    output = output_of(options)
     _, model = what_if_of_case(open_case(case), queue)
     wanted = [each for each in model.scenarios if each.load == model.scenarios[0].load]
     found = compare(wanted, *(options[name] for name in ("replications", "seed", "processes")))
     agreements = model.agreements(found[0])
     plan = plan_settings(session_of(options), model.pipeline.queue, found, agreements, options["measure"])
-    return finish_plan(plan, output, options)
+    return finish_plan(plan, options["to"], out)
