@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from watchme_analysis.cli import cli
-from watchme_analysis.services.diagnose import causes_of
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.text.render import render
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def test_the_commands_that_collect_more_can_be_typed_as_they_stand(diagnosed, na
 @pytest.mark.parametrize(("question", "name"), [("health", "health-threadpool"), ("backlog", "backlog-dlq")])
 def test_what_a_hypothesis_can_never_see_stands_with_what_it_found(diagnosed, question, name):
     said = {entry.finding.cause: entry.finding.not_covered for entry in diagnosed(name).ranking}
-    for entry in causes_of(question):
+    for entry in causes(question):
         assert entry.cannot_see, entry.cause
         reported = " ".join(map(render, said[entry.cause])).lower()
         assert all(render(text).lower() in reported for text in entry.cannot_see), entry.cause

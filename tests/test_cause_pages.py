@@ -6,8 +6,9 @@ from click import Context
 
 from watchme_analysis.cli import cli
 from watchme_analysis.health.running_platform import commands
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.report.cause_page import remedy_page, steps
-from watchme_analysis.services.diagnose import QUESTIONS, causes_of
+from watchme_analysis.services.diagnose import QUESTIONS
 from watchme_analysis.text.render import filled, render
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "causes"
@@ -17,7 +18,7 @@ HEADINGS = {
 }
 ENDINGS = {"en": ".md", "ja": ".ja.md"}
 FENCE = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-CAUSES = [entry.cause for question in QUESTIONS for entry in causes_of(question)]
+CAUSES = [entry.cause for question in QUESTIONS for entry in causes(question)]
 NAMED = [cause for cause in CAUSES if cause != "none"]
 
 
@@ -78,7 +79,7 @@ def test_what_to_do_stands_alone_in_a_report(subtests):
         with subtests.test(cause=cause, language=language):
             found = {"verdict": "supported", "cause": cause, "secondary_cause": "downstream_saturated"}
             found["question"] = next(
-                name for name in QUESTIONS if cause in [one.cause for one in causes_of(name)]
+                name for name in QUESTIONS if cause in [one.cause for one in causes(name)]
             )
             (page,) = remedy_page(found, language).values()
             reported = steps(page)
@@ -104,7 +105,7 @@ def test_evidence_is_saved_before_a_restart_is_advised():
     root = Path(__file__).resolve().parent.parent
     texts = {}
     for question, language in product(QUESTIONS, ENDINGS):
-        for cause in causes_of(question):
+        for cause in causes(question):
             for place, remedy in enumerate((cause.remedy, *cause.remedies)):
                 text = filled(render(remedy.text, language), commands("docker", "api", "api-1"), language)
                 texts[f"{cause.cause} {place} {language}"] = text

@@ -43,17 +43,17 @@ import json
 from worlds.health_scenarios import edge_refuses
 from worlds.health_world import investigate
 from watchme_analysis.health.diagnosis import diagnose
-from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.inference.causes import cause_names, causes
 from watchme_analysis.present.finding import findings_view
 from watchme_analysis.present.matrix import plot_evidence_matrix
 from watchme_analysis.report.cause_page import remedy_page, steps
-from watchme_analysis.services.diagnose import absent_tables, causes_of
+from watchme_analysis.services.diagnose import absent_tables
 from watchme_analysis.window import parse_zone
 
 inv = investigate(edge_refuses())
 said = diagnose(inv)
 document = said.to_dict()
-titles = {cause.cause: cause.title for cause in causes_of("health")}
+titles = {cause.cause: cause.title for cause in causes("health")}
 zone = parse_zone("UTC")
 shown = {
     language: findings_view(said.ranking, titles, zone, language)._repr_mimebundle_()["text/plain"]

@@ -6,9 +6,10 @@ import click
 
 from watchme_analysis.cli.options import ChoiceWithSuggestion, language_option
 from watchme_analysis.cli.terminal import echo
-from watchme_analysis.services.diagnose import QUESTIONS, causes_of
+from watchme_analysis.inference.causes import causes
+from watchme_analysis.services.diagnose import QUESTIONS
 
-_PAGES = {one.cause: one.page for question in QUESTIONS for one in causes_of(question) if one.page}
+_PAGES = {one.cause: one.page for question in QUESTIONS for one in causes(question) if one.page}
 
 
 @click.command(

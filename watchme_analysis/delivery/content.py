@@ -10,8 +10,8 @@ from typing import Any
 
 from watchme_analysis.delivery.changes import CAUSE_KNOWN, RECURRING, RESOLVED, WORSE
 from watchme_analysis.delivery.notice import Notice
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.present.short_answer import stored_answer
-from watchme_analysis.services.diagnose import causes_of
 from watchme_analysis.text.message import (
     Duration,
     Message,
@@ -123,7 +123,7 @@ def _changes(notice: Notice, facts: Iterable[Mapping[str, Any]]) -> list[Message
         length = Duration((incident.end - incident.start).total_seconds())
         found.append(message("delivery-resolved", span=span, duration=length))
     if CAUSE_KNOWN in notice.kinds:
-        titles = {one.cause: one.title for one in causes_of(str(notice.question))}
+        titles = {one.cause: one.title for one in causes(str(notice.question))}
         cause, former = (titles.get(str(one and one.cause)) for one in (incident, before))
         if cause is not None and former is None:
             found.append(message("delivery-cause-known", cause=value_of(cause)))

@@ -11,10 +11,11 @@ from watchme_analysis.config import load_config
 from watchme_analysis.delivery.changes import Incident, QuestionState
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.telemetry import TelemetryCost, cost_of
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.prices import BYTES_PER_GB
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.work_items import unit_of
-from watchme_analysis.services.diagnose import QUESTIONS, causes_of
+from watchme_analysis.services.diagnose import QUESTIONS
 from watchme_analysis.text.message import (
     Bytes,
     Duration,
@@ -236,7 +237,7 @@ def _of_telemetry(digest: Digest) -> list[Message]:
 
 
 def _of_incident(question: str, incident: Incident, language: str) -> Message:
-    titles = {one.cause: one.title for one in causes_of(question)} if question in QUESTIONS else {}
+    titles = {one.cause: one.title for one in causes(question)} if question in QUESTIONS else {}
     title = titles.get(str(incident.cause))
     cause = Resource(label("verdict-name-inconclusive", language)) if title is None else value_of(title)
     return message("digest-incident", span=TimeSpan(incident.start, incident.end), cause=cause)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from watchme_analysis.case.case_folder import Case
 from watchme_analysis.errors import InputError
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.schema import TABLES
-from watchme_analysis.services.diagnose import causes_of, diagnose, questions_for
+from watchme_analysis.services.diagnose import diagnose, questions_for
 from watchme_analysis.text.message import Message, Share, message, value_of
 from watchme_analysis.text.render import error_message, render
 from watchme_analysis.text.suggestions import did_you_mean, nearest
@@ -100,7 +101,7 @@ def check_claim(
 
 def _why(found: Diagnosis, ranked: Ranked, judged: Judgement) -> Message:
     """Return the sentence on the judgement of a cause."""
-    titles = {each.cause: value_of(each.title) for each in causes_of(found.question)}
+    titles = {each.cause: value_of(each.title) for each in causes(found.question)}
     leading, probability = found.ranking[0], Share(ranked.probability)
     if judged == "supported":
         if ranked.finding.cause == found.cause:
@@ -190,7 +191,7 @@ def _by_chance(within: int, total: int, share: float) -> float:
 
 def question_of_cause(case: Case, cause: str) -> str:
     """Return the question that a cause answers; errors are those of :func:`check_claim`."""
-    known = {each.cause: question for question in ("health", "backlog") for each in causes_of(question)}
+    known = {each.cause: question for question in ("health", "backlog") for each in causes(question)}
     if cause not in known:
         near = did_you_mean(nearest(cause, known))
         raise InputError(

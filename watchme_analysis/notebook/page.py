@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError, WatchmeError
 from watchme_analysis.files.attachments import is_report
-from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.inference.causes import cause_names, causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.installation import PROJECT_FILES
 from watchme_analysis.notebook import readings
@@ -35,7 +35,7 @@ from watchme_analysis.present.style import AxisSpan, Mark, drawn_language, mark_
 from watchme_analysis.prices import check_price, size_message, usd_message
 from watchme_analysis.redact import described, shortened
 from watchme_analysis.schema import TABLES
-from watchme_analysis.services.diagnose import absent_tables, answer, causes_of, investigate
+from watchme_analysis.services.diagnose import absent_tables, answer, investigate
 from watchme_analysis.stats.gaps import silent_intervals
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import Resource, Text, message, message_of, value_of
@@ -337,9 +337,7 @@ class Page:
     @section
     def findings(self) -> Section:
         """Return all hypotheses with numbers, blind spots and next tests."""
-        titles: dict[str, Text] = {
-            entry.cause: entry.title for entry in causes_of(self.investigation.question)
-        }
+        titles: dict[str, Text] = {entry.cause: entry.title for entry in causes(self.investigation.question)}
         case = self.investigation.case.argument
         return Section(
             findings_view(self.diagnosis.ranking, titles, self.zone, self.language, case),

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.installation import PROJECT_FILES
-from watchme_analysis.services.diagnose import QUESTIONS, causes_of
+from watchme_analysis.services.diagnose import QUESTIONS
 
 PAGES = PROJECT_FILES / "docs" / "causes"
 _LINK = re.compile(r"\[([^\]]+)\]\([\w.]+\.md\)")
@@ -33,7 +34,7 @@ def remedy_page(diagnosis: Mapping[str, Any] | None, language: str) -> dict[str,
         return {}
     named = [str(diagnosis.get(name) or "") for name in ("cause", "secondary_cause")]
     named += diagnosis.get("other_causes") or []
-    known = {one.cause: one.page for one in causes_of(question)}
+    known = {one.cause: one.page for one in causes(question)}
     pages = {cause: PAGES / page for cause in named if (page := known.get(cause))}
     found = {cause: in_language(page, language) for cause, page in pages.items()}
     return {cause: page for cause, page in found.items() if page.is_file()}

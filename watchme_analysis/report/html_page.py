@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from watchme_analysis.config import load_config
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.present.display import SECTION_MIME, LinksView, TableView, TextView, View
 from watchme_analysis.present.finding import FindingsView, Hypothesis
@@ -20,7 +21,6 @@ from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import PAGE, locked, settle_killed
 from watchme_analysis.report.index_rows import TEMPLATES, index_rows, template
 from watchme_analysis.report.summary import action_rows, facts, language_of
-from watchme_analysis.services.diagnose import causes_of
 from watchme_analysis.storage.atomic_write import check_replaceable, write_atomically
 from watchme_analysis.text.message import message
 from watchme_analysis.text.render import label, render
@@ -73,7 +73,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
 
 
 def _cause_title(result: Mapping[str, Any], cause: str, language: str) -> str:
-    titles = {one.cause: one.title for one in causes_of(result["diagnosis"]["question"])}
+    titles = {one.cause: one.title for one in causes(result["diagnosis"]["question"])}
     return render(titles[cause], language)
 
 

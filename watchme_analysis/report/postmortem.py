@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.alarms.time_to_detect import alarms_fired
 from watchme_analysis.errors import InputError
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.notebook import open_backlog, open_health
 from watchme_analysis.present.markdown import (
     markdown_block,
@@ -25,7 +26,7 @@ from watchme_analysis.report.cause_page import remedy_page
 from watchme_analysis.report.folder import prepare
 from watchme_analysis.report.run import exported, shared_imports
 from watchme_analysis.report.summary import facts
-from watchme_analysis.services.diagnose import ALL, QUESTIONS, causes_of, chosen_questions
+from watchme_analysis.services.diagnose import ALL, QUESTIONS, chosen_questions
 from watchme_analysis.text.file_names import slug
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import (
@@ -255,7 +256,7 @@ class PostmortemText:
             yield "\n".join(self._other(entry) for entry in entries)
 
     def _other(self, entry: Ranked) -> str:
-        titles = {one.cause: one.title for one in causes_of(self._page.investigation.question)}
+        titles = {one.cause: one.title for one in causes(self._page.investigation.question)}
         title = self._render(titles[entry.finding.cause])
         probability = self._render(message("value", value=Probability(entry.probability)))
         head = f"- **{markdown_text(title)}** ({markdown_text(probability)})"

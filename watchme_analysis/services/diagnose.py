@@ -6,14 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 from watchme_analysis.case.case_folder import Case, UnreadFile
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.case.reader_registry import aws_tables
 from watchme_analysis.config import System, load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.inference.causes import Cause, causes
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
 from watchme_analysis.inference.known_lines import written
 from watchme_analysis.text.command_words import explained_commands, in_folder, meanings
@@ -169,7 +168,9 @@ def diagnose(
 
 def answer(investigation: Investigation) -> Diagnosis:
     """Return the diagnosis of an investigation."""
-    found: Diagnosis = _answering(investigation.question).diagnose(investigation)
+    found: Diagnosis = import_module(f"watchme_analysis.{investigation.question}.diagnosis").diagnose(
+        investigation
+    )
     folder = investigation.case.raw_evidence
     missing = (
         replace(item, how=explained_commands(item.how, folder))
@@ -185,7 +186,7 @@ def answer(investigation: Investigation) -> Diagnosis:
 
 def _unread(investigation: Investigation) -> list[Missing]:
     """Return the files that could not be read; files for the tables of the question come first."""
-    needed = {name for entry in causes_of(investigation.question) for name in entry.needs}
+    needed = {name for entry in causes(investigation.question) for name in entry.needs}
     needed.update(_ABOUT[investigation.question])
     return [
         Missing(
@@ -255,7 +256,7 @@ def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
     """
     absent: dict[str, list[str]] = {}
     held, covered = investigation.case.tables, investigation.case.coverage()
-    for entry in causes_of(investigation.question):
+    for entry in causes(investigation.question):
         for name in entry.needs:
             if name in covered and not covered[name]["rows"] and not covered[name]["truncated"]:
                 continue
@@ -265,16 +266,6 @@ def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
     if (investigation.table("config_directives")["layer"] == "edge").any():
         absent.pop("edge_settings", None)
     return absent
-
-
-def causes_of(question: str) -> tuple[Cause, ...]:
-    """Return the causes that a question considers, in their order."""
-    return causes(question)
-
-
-def _answering(question: str) -> ModuleType:
-    """Return the diagnosis module of a question."""
-    return import_module(f"watchme_analysis.{question}.diagnosis")
 
 
 def _bounds(case: Case, since: str | None, until: str | None, zone: tzinfo | None) -> Window | None:
