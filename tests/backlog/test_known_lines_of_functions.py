@@ -32,6 +32,19 @@ def test_an_error_with_one_cause_names_it(tmp_path, name):
     assert [item["rows"] for item in evidence] == [len(case.sql(item["sql"])) for item in evidence]
 
 
+def test_a_line_within_several_counts_their_events(tmp_path):
+    lines = []
+    for at in range(3):
+        request = f"RequestId: 00000000-0000-4000-8000-00000000000{at}"
+        error = ["Unable to import module 'index': Error", "    at require (internal/module.js:20:19)"]
+        lines += [f"START {request} Version: $LATEST", *error, f"END {request}"]
+        lines += [f"REPORT {request}\tDuration: 0.85 ms\tBilled Duration: 1 ms\tMemory Size: 128 MB", ""]
+    case, found = diagnosed(tmp_path / "evidence", "worker.log", lines)
+    evidence = found["ranking"][0]["evidence"]
+    rows = [len(case.sql(item["sql"])) for item in evidence if item["signal"].startswith("lambda-import")]
+    assert rows == [3] == [item["rows"] for item in evidence if item["signal"].startswith("lambda-import")]
+
+
 def test_an_error_with_several_causes_names_none(tmp_path):
     line = "SQS delete message failed: The receipt handle has expired."
     _, found = diagnosed(tmp_path / "evidence", "app.log", [line])
@@ -52,6 +65,7 @@ def test_a_service_that_fails_a_consumer_is_its_downstream(tmp_path, line):
     assert (found["verdict"], found["cause"]) == ("inconclusive", None)
     first = {entry["cause"] for entry in found["ranking"][:2]}
     assert first == {"downstream_down", "downstream_slow"}
+    assert found["now"][-1]["text_message"]["id"] == "known-line-test", "the line's own commands decide"
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in DATA.glob("backlog-*")))

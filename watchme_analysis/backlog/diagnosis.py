@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from watchme_analysis.alarms.trials import standard_alarms
@@ -25,7 +26,7 @@ from watchme_analysis.backlog.other_incidents import (
 from watchme_analysis.backlog.summary import cause_of, filled_in, older_dead_letters, summary
 from watchme_analysis.inference.confidence import confidence
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict, iso_time
-from watchme_analysis.inference.weighing import independent_signals
+from watchme_analysis.inference.weighing import independent_signals, next_test
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.error_kinds import LoggedErrors, called_api, logged_errors
@@ -145,7 +146,7 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
     change = None if cause is None or healthy else _change(context, judged, cause)
     found = replace(
         _concluded(inv, judged),
-        ranking=tuple(_with_tests(context, judged, entry) for entry in judged.ranking),
+        ranking=tuple(_with_tests(inv, judged, entry) for entry in judged.ranking),
         missing_evidence=missing_evidence(inv, context),
         extra={
             **_extra(inv, context, judged, change),
@@ -183,11 +184,13 @@ def _change(context: BacklogContext, judged: Judgement, cause: str) -> Change | 
     return next((change for change in same if lead.event in (change.event_name, change.kind)), None)
 
 
-def _with_tests(context: BacklogContext, judged: Judgement, entry: Ranked) -> Ranked:
+def _with_tests(inv: Investigation, judged: Judgement, entry: Ranked) -> Ranked:
     """Return a ranked cause with its blind spots and its next test, which names the function."""
-    name = entry.finding.cause
-    cause = cause_of(context, name, judged.shown_by.get(name))
-    test = filled_in(cause.next_test, context, judged.shown_by.get(name))
+    context, name = inv.once(backlog_context), entry.finding.cause
+    queue = judged.shown_by.get(name)
+    cause = cause_of(context, name, queue)
+    observations = chain.from_iterable(one.observations for one in inv.once(queue_signals))
+    test = next_test(cause, observations, lambda text, _: filled_in(text, context, queue))
     return replace(entry, finding=replace(entry.finding, not_covered=cause.cannot_see, next_test=test))
 
 

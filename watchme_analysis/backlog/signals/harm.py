@@ -9,7 +9,14 @@ from watchme_analysis.backlog.rows import matching, points
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.backlog.signals.sqs import ABOUT_ONCE
 from watchme_analysis.inference.findings import Investigation
-from watchme_analysis.inference.known_lines import GROUP, Written, statement, weighed_messages, written
+from watchme_analysis.inference.known_lines import (
+    GROUP,
+    Written,
+    commands_of,
+    statement,
+    weighed_messages,
+    written,
+)
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import METRIC_NAMES
@@ -175,9 +182,16 @@ def known_lines(inv: Investigation) -> Iterator[QueueObservation]:
             found.setdefault(name, []).append(shown)
     for name, texts in found.items():
         first = texts[0]
-        named = [each.sample for each in texts if each.table == first.table][:MOST_NAMED]
-        rows = matching(inv, first.table, ("message", "in", named))
-        yield QueueObservation(name, statement("backlog", name, first, rows["rows"]), **rows)
+        named = [
+            str(text) for each in texts if each.table == first.table for text in each.rows["message"].unique()
+        ]
+        rows = matching(inv, first.table, ("message", "in", named[:MOST_NAMED]))
+        yield QueueObservation(
+            name,
+            statement("backlog", name, first, rows["rows"]),
+            **rows,
+            facts=commands_of("backlog", name, first),
+        )
 
 
 DETECTORS = (harm, no_harm, blind, received_again, ordinary, sporadic)
