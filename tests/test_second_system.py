@@ -80,6 +80,6 @@ def test_the_page_speaks_of_orders(folder, tmp_path):
     assert result["status"] == "ok"
     (page,) = (tmp_path / "out").rglob("report.html")
     text = page.read_text(encoding="utf-8")
-    assert "注文別の未実施の処理" in text
+    assert "注文別の未処理の件数" in text
     plain = re.sub(r"data:[a-z/+]+;base64,[A-Za-z0-9+/=]+", "", text)
     assert {found[0] for found in re.finditer(FIRST_TEAM, plain)} == set()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watchme_analysis.delivery.changes import NEW_INCIDENT, QuestionState, compare
+from watchme_analysis.present.short_answer import MOST_UNKNOWN, stored_answer
 from watchme_analysis.services.diagnose import diagnose
 from watchme_analysis.text.command_words import held_words
 from watchme_analysis.text.render import render
@@ -43,7 +44,8 @@ def test_an_answer_fits_on_a_screen(watchme, bundled, name):
         assert "--all`" in lines[-1]
         assert "\x1b" not in printed, "a pipe gets neither colour nor bold"
         stated = found.to_dict(language)
-        assert printed.startswith(stated["headline"][:20])
+        answer = stored_answer(stated, language, UTC, datetime.now(UTC))
+        assert printed.startswith(answer.headline[:20])
         assert str(stated["headline"]) not in {str(fact["message"]) for fact in stated["facts"]}
         assert [step["kind"] for step in stated["now"]] in (
             [],
@@ -119,6 +121,21 @@ def test_a_queue_of_an_unknown_consumer_has_its_facts(unknown_consumer):
     (pull,) = save["commands"]
     assert pull.startswith("watchme case pull backlog --queue uploads --since 2026-03-02T09:00:00Z")
     assert not held_words(pull)
+
+
+def test_an_answer_on_old_data_says_so_and_is_in_the_past(unknown_consumer):
+    found = diagnose("backlog", unknown_consumer).to_dict()
+    end = datetime.fromisoformat(next(one["value"] for one in found["facts"] if one["id"] == "data_end"))
+    at_once, later = (stored_answer(found, written=end + timedelta(hours=hours)) for hours in (0, 72))
+    assert " has " in at_once.headline and " had " in later.headline
+    assert "3 d" in dict(later.facts)["Data until"] and "3 d" not in dict(at_once.facts)["Data until"]
+
+
+def test_an_answer_names_at_most_three_unknown_facts_and_counts_the_rest(unknown_consumer):
+    answer = stored_answer(diagnose("backlog", unknown_consumer).to_dict())
+    assert len(answer.unknown) > MOST_UNKNOWN
+    (shown,) = (value for name, value in answer.facts if name == "Unknown")
+    assert shown.endswith(f"{len(answer.unknown) - MOST_UNKNOWN} more")
 
 
 @pytest.mark.slow

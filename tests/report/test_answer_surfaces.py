@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import nbformat
@@ -21,6 +21,8 @@ from watchme_analysis.present.short_answer import stored_answer
 from watchme_analysis.report.folder import write_result
 from watchme_analysis.report.html_page import write_index, write_page
 from watchme_analysis.report.postmortem import postmortem
+from watchme_analysis.text.message import message
+from watchme_analysis.text.render import render
 from watchme_analysis.window import Window
 
 
@@ -78,17 +80,21 @@ def test_every_surface_begins_with_the_same_answer(cases, name, language, tmp_pa
     question = "health" if name.startswith("health") else "backlog"
     opened = open_health if question == "health" else open_backlog
     page = opened(case=str(cases / name), timezone="UTC", language=language)
-    answer = stored_answer(page.diagnosis.to_dict(), language, UTC)
+    undated = answer = stored_answer(page.diagnosis.to_dict(), language, UTC)
     assert len(answer.facts) > 5 and len(answer.now) > 1
     folder = cases / f"out-{name}-{language}"
     for surface, text in surfaces(page, question, language, folder, monkeypatch).items():
-        words, at = plain(text), 0
+        words, at, answer = plain(text), 0, undated
+        if surface in ("page", "index"):  # they know when they were written
+            written = datetime.fromisoformat(result()["started_at"])
+            answer = stored_answer(page.diagnosis.to_dict(), language, UTC, written)
         facts = [f"{found}: {value}" for found, value in answer.facts]
         facts = [value for _, value in answer.facts] if surface == "page" else facts
         steps = answer.now
         if surface == "index":  # figures that are zero or unknown, and the steps, are on the page
             steps = ()
-            facts = [value for _, value in answer.known if value != "0"]
+            zeros = ("0", render(message("fact-messages", messages=0), language))
+            facts = [value for _, value in answer.known if value not in zeros]
         if surface == "mcp":  # its JSON has every fact by itself, also those that are unknown
             facts = [f"{found}: {value}" for found, value in answer.known]
         for part in (answer.headline, *facts, answer.cause, *steps):

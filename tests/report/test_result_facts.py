@@ -36,8 +36,8 @@ def test_facts_are_in_the_language_and_the_zone_of_the_report():
     assert (shown.question, shown.case, shown.title, shown.mark) == ("health", "c", "c", "supported")
     assert shown.answer == Answer(
         "It fails.",
-        (("Waiting (end of data)", "5"),),
-        (("Waiting (end of data)", "5"),),
+        (("Waiting messages", "5"),),
+        (("Waiting messages", "5"),),
         "Cause found.",
         ("Restart it.",),
         tuple((f"said {weight}", "probes, 7 rows") for weight in (3.0, 2.0)),
@@ -69,7 +69,7 @@ def test_a_later_run_is_compared_with_the_earlier_one():
     other = changed(cause="edge_config", cause_line="Cause: edge.")
     assert other == render(message("index-cause-was", before=Resource("Cause: edge.")))
     fewer = changed(facts=[stored(fact("waiting_now", 4))])
-    assert fewer == render(message("index-facts-were", before=Resource("Waiting (end of data): 4")))
+    assert fewer == render(message("index-facts-were", before=Resource("Waiting messages: 4")))
     # A figure that was unknown is not named as one that has changed.
     assert changed(facts=[stored(fact("waiting_now", None))]) == label("index-unchanged", "en")
     assert change_since(None, RESULT, "en") == ""

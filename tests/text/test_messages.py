@@ -90,7 +90,7 @@ def shown(value, language="en", zone=UTC):
         (
             TimeSpan(NIGHT),
             "2025-12-11 15:59:30 UTC, still open at the end of the data",
-            "2025-12-11 15:59:30 (UTC) 〜 (データの末尾でも継続中)",
+            "2025-12-11 15:59:30 (UTC) 〜 (データの最終時刻でも継続中)",
         ),
         (Translated("a title", "表題"), "a title", "表題"),
         (Commands("a\nb"), "a\nb", "a\nb"),

@@ -19,6 +19,7 @@ from watchme_analysis.inference.findings import (
     Investigation,
     Step,
     begun,
+    error_times_fact,
     fact,
     iso_time,
     state_fact,
@@ -212,9 +213,16 @@ def facts(
     names = [*filter(None, named)]
     queues = context.affected or context.queues
     troubles = [(first, queue) for queue in context.affected if (first := queue.first_trouble()) is not None]
-    if not (names or calm) and (waits := _most_waiting(context)):
-        names = [waits.pipeline.queue]
+    harmed = None if names or calm else _most_waiting(context) or _most_harmed(context)
+    if harmed is not None:
+        names = [harmed.pipeline.queue]
+    error = extra.get("error")
+    # A program that logs errors is affected as a function is, whose invocations fail.
+    if error and not calm:
+        names = [*dict.fromkeys((*names, str(error["function"])))]
     start = None if calm else min((first for first, _ in troubles), default=found.incident_start)
+    if start is None and harmed is not None and (span := trouble_span(harmed)) is not None:
+        start = span[0]
     earlier = next((_record_start(queue) for first, queue in troubles if first == start), None)
     state = None if start is None else "open" if found.incident_end is None else "ended"
     waiting = known_total(map(_waiting, queues))
@@ -239,10 +247,13 @@ def facts(
     attempts = "messages" if any(item.pipeline.by_message for item in context.affected) else "invocations"
     missed = None if extra["missed_work_may_have_run"] else extra["missed_work"]
     unit = unit_of(work_item_settings(inv))
-    items = None if missed is None else len(missed)
+    # Messages that wait name work, too, which is not known while nobody has read them.
+    items = None if missed is None or (waiting and not missed) else len(missed)
+    dated = error and error["first"] and error["last"]
     listed = [
         fact("affected_resource", names if names or calm else None, Names(tuple(names))),
         fact("first_harm", iso_time(start), None if start is None else begun(start, earlier)),
+        *([error_times_fact(error["first"], error["last"])] if start is None and dated else []),
         state_fact(state, found.incident_end, _ending(inv, context, found)),
         inv.data_end(),
         _preceding(inv, context, start, change),
@@ -258,12 +269,11 @@ def facts(
         ),
         fact("late_messages", known_total(map(_late, queues)), unit="messages"),
         *_host_cpu(context, start, found.incident_end),
-        fact(
+        _messages(
             "dead_letters",
             extra["dead_letters_of_incident" if context.affected or calm else "dead_letters"],
-            unit="messages",
         ),
-        fact("lost_messages", extra["lost"], unit="messages"),
+        _messages("lost_messages", extra["lost"]),
         Fact(
             "work_items",
             items,
@@ -275,9 +285,15 @@ def facts(
         listed = [one for one in listed if one.id != "failed_invocations"]
     if calm:
         listed = [one for one in listed if one.id not in ("first_harm", "state", "preceding_change")]
-    if error := extra.get("error"):
+    if error:
         listed.append(fact("error", str(error["text"]), Quotation(str(error["text"]))))
     return tuple(listed)
+
+
+def _messages(name: str, number: int | None) -> Fact:
+    """Return a number of messages as a fact."""
+    shown = None if number is None else message("fact-messages", messages=number)
+    return fact(name, number, shown, "messages")
 
 
 def _with_peak(
@@ -286,7 +302,9 @@ def _with_peak(
     """Return a figure at the end of the data, whose phrase states its peak as well, and that peak."""
     unknown = message("count-unknown")
     at_end, highest = (unknown if one is None else kind(one) for one in (now, peak))
-    both = at_end if now == peak and not now else message("fact-with-peak", now=at_end, peak=highest)
+    of_peak = "unknown" if not peak else "same" if now == peak else "other"
+    both = message("fact-with-peak", now=at_end, peak=highest, known=Choice(of_peak))
+    both = unknown if now is None and peak is None else both
     phrase = message(f"fact-{name.replace('_', '-')}", value=both)
     return Fact(name, now, unit, phrase), fact(peak_name, peak, highest, unit)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from watchme_analysis.backlog.context import FUNCTION_METRICS, QUEUE_METRICS, BacklogContext
@@ -61,7 +61,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     if pipeline and pipeline.function is None and (consumer is None or consumer.platform == "program"):
         add(4.5, "consumer", _CONSUMERS, queue=Resource(queue))
     elif consumer is not None and consumer.service is None and focus and not focus.errors.total:
-        log = f"{consumer.commands()['consumer_log']} > {shell_word(f'FOLDER/app-{consumer.name}.log')}"
+        log = f"{consumer.commands(start)['consumer_log']} > {shell_word(f'FOLDER/app-{consumer.name}.log')}"
         add(8.0, "consumer-log", log, consumer=Resource(consumer.name))
     if consumer is None and inv.table("log_queries").empty:
         query = (
@@ -191,13 +191,15 @@ def _unusable(inv: Investigation, series: Series) -> Iterator[Message]:
 
 
 def _window(inv: Investigation, context: BacklogContext) -> tuple[str, str]:
-    """Return the window of the metrics, else that of the case, as the AWS CLI takes it."""
+    """Return the window of the metrics, else that asked for, else that of the case and a day before it."""
     frames = [item.pipeline.frame for item in context.queues if len(item.pipeline.frame)]
     whole = inv.window or inv.case.window
     if frames:
         start, end = min(frame.index[0] for frame in frames), max(frame.index[-1] for frame in frames)
     elif whole is not None:
         start, end = whole.start.astimezone(UTC), whole.end.astimezone(UTC)
+        # Lines of logs do not show when messages began to wait.
+        start -= timedelta(0) if inv.window else timedelta(days=1)
     else:
         return _LAST_DAY
     return f"{start:%Y-%m-%dT%H:%M:%SZ}", f"{end:%Y-%m-%dT%H:%M:%SZ}"

@@ -83,6 +83,13 @@ def cause_of(context: BacklogContext, name: str, queue: str | None) -> Cause:
     return cause.of_consumer() if is_other else cause
 
 
+def _since(queue: QueueAnalysis) -> str:
+    """Return from when on a consumer's log is of interest: the first trouble, else the first metric."""
+    frame = queue.pipeline.frame
+    start = queue.first_trouble() or (frame.index[0] if len(frame) else None)
+    return f"{start:%Y-%m-%dT%H:%M:%SZ}" if start else "1h"
+
+
 def filled_in(
     text: Text, context: BacklogContext, queue: str | None, more: Mapping[str, str] = MappingProxyType({})
 ) -> Text:
@@ -108,7 +115,7 @@ def filled_in(
     option = shell_option("--function-name", function or "FUNCTION", "FUNCTION")
     consumer = pipeline.consumer if pipeline is not None else None
     values = {
-        **(consumer.commands() if consumer is not None else {}),
+        **(consumer.commands(_since(context.queue(queue))) if consumer is not None and queue else {}),
         **more,
         "case": context.case,
         "function_option": option,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,8 @@ def _short(diagnosis: Diagnosis, more: str, out: Printer) -> Iterator[str | Styl
     from watchme_analysis.present.console import width
     from watchme_analysis.present.short_answer import short_answer, stored_answer
 
-    answer = stored_answer(diagnosis.to_dict(out.language, out.zone), out.language, out.zone)
+    stored = diagnosis.to_dict(out.language, out.zone)
+    answer = stored_answer(stored, out.language, out.zone, datetime.now(UTC))
     last = render(message("answer-more", command=Code(more)), out.language)
     state = next((one.value for one in diagnosis.facts if one.id == "state"), diagnosis.verdict)
     for part, line in short_answer(answer, width(), last):

@@ -89,7 +89,7 @@ def content_of(
         title = rendered(message("delivery-title-plain", kind=Resource(kind), system=Resource(notice.system)))
         error = (rendered(message("delivery-error", error=_error(notice.error))),) if notice.error else ()
         return Content(title, (), error, (), (), language, link)
-    found = stored_answer(diagnosis, language, zone)
+    found = stored_answer(diagnosis, language, zone, notice.created_at)
     said = message(
         "delivery-title", kind=Resource(kind), system=Resource(notice.system), what=Resource(found.headline)
     )

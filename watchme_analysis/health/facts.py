@@ -28,6 +28,7 @@ from watchme_analysis.inference.findings import (
     Ranked,
     Step,
     begun,
+    error_times_fact,
     fact,
     iso_time,
     state_fact,
@@ -131,16 +132,20 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
         total = len(requests) if timed else None
         late = int((requests["bad"] & ~failing).sum()) if timed else None
         none_known = fact("affected_resource", [] if calm else None, Names(()))
+        times = [] if calm else _error_times(context, requests)
         slowed = [_slowed(entry) for entry in found.extra["degradation"][:MOST_SLOWED]]
-        return (none_known, context.inv.data_end(), *slowed, *_of_requests(lost, late, total))
+        return (none_known, *times, context.inv.data_end(), *slowed, *_of_requests(lost, late, total))
     failed = failed_requests(context)
     lost = min(len(failed), int(incident.count))
+    timed = bool(context.outer_affected["duration_s"].notna().any())
+    late = int(incident.count) - lost
     listed = [
         fact("affected_resource", list(paths), Names(paths)),
         fact("first_harm", iso_time(incident.start), begun(incident.start, _record_start(context))),
         state_fact("open" if incident.is_open else "ended", incident.end, _ending(context)),
         context.inv.data_end(),
-        *_of_requests(lost, int(incident.count) - lost, int(incident.base), incident.vantage),
+        _preceding(context),
+        *_of_requests(lost, late if late or timed else None, int(incident.base), incident.vantage),
     ]
     if (replicas := context.replicas)["failing"].any():
         failing = list(map(str, replicas.index[replicas["failing"]]))
@@ -177,7 +182,8 @@ def _of_requests(failed: int | None, late: int | None, total: int | None, vantag
 
     def counted(name: str, part: int | None) -> Fact:
         shown = None if part is None or total is None else message("fact-of-total", part=part, total=total)
-        value = message("count-unknown") if part is None else shown or part
+        alone = part if part is None else message("fact-of-unknown", part=part)
+        value = message("count-unknown") if part is None else shown or alone
         seen_by = value_message("vantage", vantage) if vantage else Resource("")
         phrase = message(
             f"fact-{name}-requests", value=value, seen=Choice("known" if vantage else "all"), vantage=seen_by
@@ -185,6 +191,40 @@ def _of_requests(failed: int | None, late: int | None, total: int | None, vantag
         return Fact(f"{name}_requests", part, "requests", phrase)
 
     return [counted("failed", failed), counted("late", late)]
+
+
+def _error_times(context: HealthContext, requests: pd.DataFrame) -> list[Fact]:
+    """Return when requests failed, else when Nginx or the application logged errors."""
+    app_log = context.table("app_log")
+    errors = app_log.loc[app_log["level"].isin(["ERROR", "CRITICAL"]), "time"]
+    for times in (requests.loc[requests["failed"], "start"], context.table("error_log")["time"], errors):
+        if len(known := times.dropna()):
+            return [error_times_fact(known.min().to_pydatetime(), known.max().to_pydatetime())]
+    return []
+
+
+def _preceding(context: HealthContext) -> Fact:
+    """Return the last recorded change before the first harm."""
+    changes, errors, log = context.table("changes"), context.table("error_log"), own_rows(context, "app_log")
+    changes = changes[changes["error_code"].isna() & ~changes["read_only"].fillna(False)]
+    named = changes["event_name"].fillna("") + " " + changes["resource"].fillna("")
+    seen = [
+        (time, message("mark-change", change=Resource(name.strip())))
+        for time, name in zip(changes["time"], named, strict=True)
+    ]
+    for kind in ("reload", "startup"):
+        mark = message(f"mark-nginx-{kind}")
+        seen += [(time, mark) for time in errors.loc[errors["kind"].eq(kind), "time"]]
+    seen += [(time, message("mark-application")) for time in log.loc[log["kind"].eq("lifecycle"), "time"]]
+    # Not a number, a missing time is not before the harm.
+    before = [one for one in seen if context.incident and one[0] <= context.incident.start]
+    if before:
+        moment, change = max(before, key=lambda one: one[0])
+        moment = moment.to_pydatetime()
+        return fact("preceding_change", iso_time(moment), message("fact-mark", time=moment, change=change))
+    covered = context.inv.case.coverage().get("changes")
+    none_seen = message("fact-no-change") if covered and not covered["truncated"] else None
+    return fact("preceding_change", "none" if none_seen else None, none_seen)
 
 
 def _record_start(context: HealthContext) -> datetime | None:

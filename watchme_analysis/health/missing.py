@@ -80,6 +80,7 @@ def addresses(context: HealthContext) -> Addresses:
         service=service,
         container=container,
         platform=platform_of(context),
+        since=_hour_of_incident(context)["first_time"].replace("START", "1h"),
     )
 
 
@@ -173,7 +174,7 @@ class Addresses:
     ``upstream`` where Nginx reaches the process, ``port`` the one inside the container. ``outside``, ``host``
     and ``inside`` are URLs through the edge, as Nginx asks, and in the container's own network. ``service``
     and ``container`` are words of a shell; ``platform`` (``docker``, ``kubernetes``, ``ecs``, ``systemd`` or
-    ``lambda``) runs them.
+    ``lambda``) runs them. Its log is read from ``since`` on.
     """
 
     public_host: str
@@ -186,11 +187,12 @@ class Addresses:
     service: str
     container: str
     platform: str = "docker"
+    since: str = "1h"
 
     @property
     def commands(self) -> dict[str, str]:
         """The commands of the platform for this service, by placeholder."""
-        return commands(self.platform, self.service, self.container)
+        return commands(self.platform, self.service, self.container, since=self.since)
 
     def log_between(self, start: str, end: str) -> str:
         """Return the command that shows the service's log between two times, given in ISO 8601."""

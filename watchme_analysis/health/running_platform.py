@@ -95,12 +95,14 @@ def running_object(context: HealthContext) -> tuple[str, str] | None:
     return None
 
 
-def commands(platform: str, service: str, container: str, table: str = "platform") -> dict[str, str]:
+def commands(
+    platform: str, service: str, container: str, table: str = "platform", since: str = "1h"
+) -> dict[str, str]:
     """Return the commands of a platform by placeholder; service and container are words of a shell.
 
-    Those of the table ``shown_by`` show the value of a word in capitals.
+    Those of the table ``shown_by`` show the value of a word in capitals. Logs are read from ``since`` on.
     """
-    named = {"service": service, "container": container}
+    named = {"service": service, "container": container, "since": since}
     return {name: filled(text, named, "en") for name, text in command_table()[table][platform].items()}
 
 

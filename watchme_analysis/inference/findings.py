@@ -89,6 +89,12 @@ def state_fact(state: str | None, end: datetime | None, change: Text | None = No
     return Fact("state", state, None, shown)
 
 
+def error_times_fact(first: datetime | str, last: datetime | str) -> Fact:
+    """Return when errors were logged or requests failed, for harm whose start is not known."""
+    times = [datetime.fromisoformat(one) if isinstance(one, str) else one for one in (first, last)]
+    return fact("error_times", [iso_time(one) for one in times], TimeSpan(times[0], times[1]))
+
+
 def begun(start: datetime, record_start: datetime | None) -> Value:
     """Return the start of harm for a sentence, with "or earlier" where the data begin no earlier."""
     if record_start is not None and start <= record_start:

@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from numbers import Integral, Real
 from posixpath import commonpath
 from typing import Any
@@ -349,8 +349,10 @@ class _Printed:
     def lines(self, notes: Sequence[Text], case: str) -> list[str]:
         """Return the lines of the text."""
         found = self.diagnosis
-        answer = stored_answer(found, self.language, self.zone)
-        facts = (f"{name}: {value}" if value else name for name, value in answer.facts)
+        answer = stored_answer(found, self.language, self.zone, datetime.now(UTC))
+        facts = [f"{name}: {value}" if value else name for name, value in answer.known]
+        if answer.unknown:
+            facts.append(f"{self._label('facts-unknown')}: {', '.join(answer.unknown)}")
         paragraphs = (answer.headline, " · ".join(facts), answer.cause)
         lines = [line for text in paragraphs if text for line in (filled(text), "")]
         steps = [filled(step, f"{at}. ", "   ") for at, step in enumerate(answer.now, 1)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from watchme_analysis.inference.causes import Cause, causes
@@ -13,6 +14,7 @@ from watchme_analysis.inference.weighing import undecided
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.message import (
     Choice,
+    Duration,
     Names,
     Phrases,
     Probability,
@@ -33,8 +35,25 @@ MOST_REASONS = 3
 MOST_LINES, COLUMNS = 25, 80
 # Facts that the phrase of another fact states as well.
 _STATED_BESIDE = ("waiting_peak", "oldest_age_peak")
+# Data that end longer before an answer is written do not show the present, by choice.
+OLD = timedelta(hours=1)
+# Unknown facts that the first screen names, those first that decide what to do.
+MOST_UNKNOWN = 3
+_DECIDING = (
+    "affected_resource", "state", "first_harm", "preceding_change", "work_items", "failed_requests",
+    "failed_invocations", "waiting_now", "dead_letters", "lost_messages", "consumer", "oldest_age",
+)  # fmt: skip
+# Ids within a quoted error: of a message, request, task or receipt. They differ from line to line.
+_ID = re.compile(
+    r"(?:\bRequestId:?\s+)?\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+    r"|\b(?:\d{12,}|(?=[a-z]*\d[a-z]*\d)(?=\d*[a-z])[a-z\d]{16,})\b",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile("“[^”]*”|「[^」]*」")
 # Lines that a reason is cut to, in turn, until the answer is short enough.
 _REASON_LINES = (9, 2, 1)
+# Characters by which an error is recognised in a headline, which shortens long ones.
+_COMPARED = 100
 
 
 @dataclass(frozen=True)
@@ -43,9 +62,9 @@ class Answer:
 
     ``headline`` is a sentence on what happened, empty where the diagnosis has none. ``known`` are name and
     figure of each fact, without an error that the headline quotes and without those that are unknown, which
-    the last of ``facts`` names. ``cause`` says whether the cause was found, which it is, and how sure that
-    is. ``now`` is what to do, in this order; ``reasons`` are the strongest statements, each with its table
-    and number of rows.
+    ``unknown`` names; the last of ``facts`` names those of them that matter most. ``cause`` says whether the
+    cause was found, which it is, and how sure that is. ``now`` is what to do, in this order; ``reasons`` are
+    the strongest statements, each with its table and number of rows.
     """
 
     headline: str
@@ -54,13 +73,21 @@ class Answer:
     cause: str
     now: tuple[str, ...]
     reasons: tuple[tuple[str, str], ...]
+    unknown: tuple[str, ...] = ()
 
 
-def stored_answer(diagnosis: Mapping[str, Any], language: str = "en", zone: tzinfo = UTC) -> Answer:
+def stored_answer(
+    diagnosis: Mapping[str, Any], language: str = "en", zone: tzinfo = UTC, written: datetime | None = None
+) -> Answer:
     """Return the short answer of a stored diagnosis.
 
     It is a dictionary from :meth:`watchme_analysis.inference.findings.Diagnosis.to_dict`, of any language.
+    ``written`` is when the answer is, or was, given: if its data ended long before, it says so and speaks in
+    the past tense.
     """
+    age = _age(diagnosis, written)
+    if age is not None:
+        diagnosis = {**diagnosis, "headline_message": _in_past(diagnosis.get("headline_message"))}
 
     def said(stored: Mapping[str, Any], name: str, kept: str = "") -> str:
         found = stored.get(kept or f"{name}_message")
@@ -70,28 +97,52 @@ def stored_answer(diagnosis: Mapping[str, Any], language: str = "en", zone: tzin
         about = message("page-rows", table=Resource(str(item["table"])), rows=int(item["rows"]))
         return render(about, language)
 
-    quoted = ((diagnosis.get("headline_message") or {}).get("values") or {}).get("error") or {}
-    hidden = {*_STATED_BESIDE, *(["error"] if any(quoted.values()) else [])}
-    phrases = [said(one, "message") for one in diagnosis.get("facts") or () if one["id"] not in hidden]
-    pairs = [(name, value) for name, _, value in (phrase.partition(": ") for phrase in phrases)]
+    headline = said(diagnosis, "headline")
+    figures: dict[str, tuple[str, str]] = {}
+    for one in diagnosis.get("facts") or ():
+        quoted = one["id"] == "error" and str(one["value"]).rstrip(". ")[:_COMPARED] in headline
+        if one["id"] not in _STATED_BESIDE and not quoted:
+            name, _, value = said(one, "message").partition(": ")
+            aged = message("fact-data-age", time=Resource(value), age=Duration(age or 0.0))
+            is_old = age is not None and one["id"] == "data_end"
+            figures[one["id"]] = (name, render(aged, language) if is_old else value)
     unknown = label("count-unknown", language)
-    known = tuple(pair for pair in pairs if pair[1] != unknown)
-    lacking = tuple(name for name, value in pairs if value == unknown)
+    known = tuple(pair for pair in figures.values() if pair[1] != unknown)
+    # Beside the times of errors, an unknown start says nothing more.
+    lacking = sorted(
+        (one for one in figures if figures[one][1] == unknown),
+        key=lambda one: _DECIDING.index(one) if one in _DECIDING else len(_DECIDING),
+    )
+    names = [figures[one][0] for one in lacking if one != "first_harm" or "error_times" not in figures]
+    lowered = tuple(name[0].lower() + name[1:] if name[1:2].islower() else name for name in names)
+    listed = render(message("value", value=Names(lowered, limit=MOST_UNKNOWN)), language)
     return Answer(
-        said(diagnosis, "headline"),
+        _QUOTED.sub(lambda found: _ID.sub("…", found[0]), headline),
         known,
-        (*known, *_unknown(lacking, language)),
+        (*known, *([(label("facts-unknown", language), listed)] if lowered else [])),
         said(diagnosis, "cause_line"),
         tuple(said(step, "text") for step in diagnosis.get("now") or ()),
         tuple((said(one, "statement", "message"), rows(one)) for one in diagnosis.get("reasons") or ()),
+        lowered,
     )
 
 
-def _unknown(names: Sequence[str], language: str) -> list[tuple[str, str]]:
-    """Return the last fact: the names of those that are unknown, in lower case but for names such as CPU."""
-    lowered = [name[0].lower() + name[1:] if name[1:2].islower() else name for name in names]
-    listed = render(message("value", value=Names(tuple(lowered), limit=len(lowered))), language)
-    return [(label("facts-unknown", language), listed)] if names else []
+def _age(diagnosis: Mapping[str, Any], written: datetime | None) -> float | None:
+    """Return how many seconds before an answer its data ended; None for recent or undated data."""
+    ends = [one["value"] for one in diagnosis.get("facts") or () if one["id"] == "data_end" and one["value"]]
+    age = written - datetime.fromisoformat(ends[0]) if written and ends else timedelta()
+    return age.total_seconds() if age > OLD else None
+
+
+def _in_past(stored: Any) -> Any:
+    """Return a stored message in which what is open was open when the data ended."""
+    if isinstance(stored, list):
+        return [*map(_in_past, stored)]
+    if not isinstance(stored, Mapping):
+        return stored
+    if stored.get("choice") == "open":
+        return {**stored, "choice": "past"}
+    return {name: _in_past(value) for name, value in stored.items()}
 
 
 def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tuple[str, str]]:

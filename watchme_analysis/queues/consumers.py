@@ -68,8 +68,8 @@ class Consumer:
             return "app_log", "service", self.service
         return None if self.log_group is None else ("log_events", "log_group", self.log_group)
 
-    def commands(self) -> Mapping[str, str]:
-        """Return the commands that show, start and restore it, and print its log, by placeholder."""
+    def commands(self, since: str) -> Mapping[str, str]:
+        """Return the commands that show, start and restore it, and print its log since a time."""
         name = shell_word(self.name)
         wanted = str(self.desired or 1)
         if self.platform == "ecs":
@@ -90,11 +90,11 @@ class Consumer:
             state = f"kubectl describe deployment {of}"
             start = f"kubectl scale deployment {of} --replicas={wanted}"
             back = f"kubectl rollout undo deployment {of}"
-        log = f"aws logs tail {shell_word(self.log_group or 'LOG_GROUP', 'LOG_GROUP')} --since 1h"
+        log = f"aws logs tail {shell_word(self.log_group or 'LOG_GROUP', 'LOG_GROUP')} --since {since}"
         if self.platform == "kubernetes":
             log = f"kubectl logs deployment/{of} --previous"
         elif self.platform == "program":
-            log = "docker logs --since 1h CONTAINER"
+            log = f"docker logs --since {since} CONTAINER"
         return {
             "consumer": name, "consumer_state": state, "consumer_start": start, "consumer_back": back,
             "consumer_log": log,

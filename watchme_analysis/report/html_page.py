@@ -16,6 +16,7 @@ from watchme_analysis.inference.findings import FINDING_MIME
 from watchme_analysis.present.display import SECTION_MIME, LinksView, TableView, TextView, View
 from watchme_analysis.present.finding import FindingsView, Hypothesis
 from watchme_analysis.present.inline_svg import with_shared_glyphs
+from watchme_analysis.present.short_answer import MOST_UNKNOWN
 from watchme_analysis.report import outputs
 from watchme_analysis.report.cause_page import remedy_page, steps
 from watchme_analysis.report.folder import PAGE, locked, settle_killed
@@ -53,6 +54,7 @@ def write_page(notebook: Any, result: Mapping[str, Any], folder: Path) -> None:
     shown = {
         "result": result,
         "facts": found,
+        "most_unknown": MOST_UNKNOWN,
         "own": own,
         "title": title if found.error else found.headline,
         "question": title,

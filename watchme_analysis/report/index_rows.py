@@ -24,11 +24,13 @@ from watchme_analysis.report.folder import ABOUT, PAGE, RESULT, read_result
 from watchme_analysis.report.summary import change_since, facts
 from watchme_analysis.storage.atomic_write import write_atomically
 from watchme_analysis.text.catalogue import read_sources
-from watchme_analysis.text.render import label
+from watchme_analysis.text.message import message
+from watchme_analysis.text.render import label, render
 from watchme_analysis.version import __version__
 
 TEMPLATES = Path(__file__).parent / "templates"
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# A date, and a number with its Japanese counter.
+_DATE = re.compile(r"\d{4}-\d\d-\d\d|[\d,.]+ (?:時間|ms|[件回秒分日個行])")
 _TEMPLATE = "index_row.html.j2"
 _CACHE = ".index-rows.json"
 
@@ -149,7 +151,8 @@ def _rendered(reports: Path, name: str, before: str | None, language: str) -> st
     notebook = result.get("notebook", "")
     said = facts(result, language)
     # A figure that is zero or unknown is on the page.
-    harm = [fact for fact in said.answer.known if fact[1] != "0"]
+    zeros = ("0", render(message("fact-messages", messages=0), language))
+    harm = [fact for fact in said.answer.known if fact[1] not in zeros]
     row = {
         "facts": said,
         "harm": harm,
@@ -189,7 +192,7 @@ def _plain(text: str) -> str:
 
 
 def _with_whole_dates(text: str) -> Any:
-    """Return a text as HTML in which no line breaks within a date, where a narrow column would break it."""
+    """Return a text as HTML in which no line breaks within a date, or between number and counter."""
     from markupsafe import Markup, escape
 
     return Markup(_DATE.sub(r"<time>\g<0></time>", str(escape(text))))

@@ -101,7 +101,7 @@ def facts(result: Mapping[str, Any], language: str | None = None) -> ResultFacts
         mark=mark,
         verdict=_verdict_name(verdict, language),
         state=_verdict_name(mark, language),
-        answer=stored_answer({} if failed else found, language, zone),
+        answer=stored_answer({} if failed else found, language, zone, _started(result)),
         own=() if failed else tuple(result.get("answer") or ()),
         window=_span(result.get("window") or {}, zone, language),
         made=_moment(result.get("started_at"), zone, language),
@@ -183,6 +183,12 @@ def change_since(earlier: Mapping[str, Any] | None, result: Mapping[str, Any], l
     if other:
         changes.append(message("index-facts-were", before=Resource(" · ".join(other))))
     return render(sentences(*changes) or message("index-unchanged"), language)
+
+
+def _started(result: Mapping[str, Any]) -> datetime | None:
+    """Return when a run started."""
+    stored = result.get("started_at")
+    return datetime.fromisoformat(stored) if isinstance(stored, str) else stored
 
 
 def _without_data_end(diagnosis: Mapping[str, Any]) -> dict[str, Any]:

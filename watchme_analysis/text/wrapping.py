@@ -7,11 +7,13 @@ import textwrap
 from unicodedata import east_asian_width
 
 # Parts of a text between which a line may break: a wide character or a word in katakana with the punctuation
-# that closes it, or a word with the space after it; none is parted from the bracket that opens before it.
+# that closes it, or a word with the space after it. None is parted from the bracket that opens before it, and
+# no number from its counter.
 _WIDE = "\u2e80-\u30ff\u3100-\u9fff\uff00-\uffef"
-_CLOSING = "、。，．）」』】：；？！ーぁぃぅぇぉっゃゅょァィゥェォッャュョ〜"
+_CLOSING = "、。，．）」』】：；？！):;ーぁぃぅぇぉっゃゅょァィゥェォッャュョ〜"
+_COUNTED = r"\d[\d,.]* (?:時間|ms|[件回秒分日個行])"
 _KATAKANA = "[\u30a1-\u30fa\u30fc]{2,14}"
-_PIECES = rf"[「（『【]*(?:{_KATAKANA}|[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*\s*|\s+"
+_PIECES = rf"[「（『【(]*(?:{_COUNTED}|{_KATAKANA}|[{_WIDE}]|[^\s{_WIDE}]+)[{_CLOSING}]*\s*|\s+"
 
 
 def display_width(text: str) -> int:

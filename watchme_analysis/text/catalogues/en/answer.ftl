@@ -3,6 +3,7 @@
 # Headline
 headline-failing = { $state ->
     [open] { $who } has failed on { $part } since { $start }
+    [past] { $who } failed on { $part } from { $start } until the end of the data
    *[ended] { $who } failed on { $part } from { $span }
   }{ $said ->
     [error] : { $error }
@@ -21,6 +22,10 @@ headline-waiting = { $state ->
         [one] { $waiting } waiting message
        *[other] { $waiting } waiting messages
       }
+    [past] { $queue } had { $waiting ->
+        [one] { $waiting } waiting message
+       *[other] { $waiting } waiting messages
+      } at the end of the data
    *[ended] { $queue } had up to { $waiting ->
         [one] { $waiting } waiting message
        *[other] { $waiting } waiting messages
@@ -40,12 +45,14 @@ headline-dead-letters = { $queue } { $state ->
    *[other] { $dead } messages
   } to its DLQ{ $state ->
     [open] {" "}since { $start }.
+    [past] {" "}from { $start } until the end of the data.
     [ended] {" "}from { $span }.
    *[undated] .
   }
 headline-lost = { $lost } messages of { $queue } were deleted without being processed.
 headline-throttled = { $state ->
     [open] { $function } has been throttled { $count } times since { $start }.
+    [past] { $function } was throttled { $count } times from { $start } until the end of the data.
    *[ended] { $function } was throttled { $count } times from { $span }.
   }
 headline-logged = { $function } logged { $error } ({ $count ->
@@ -61,6 +68,7 @@ headline-requests = { $paths } { $how } for { $part ->
    *[counts] { $bad } of { $requests } requests
   } { $state ->
     [open] since { $start }
+    [past] from { $start } until the end of the data
    *[ended] from { $span }
   }{ $said ->
     [error] : { $error }
@@ -84,16 +92,27 @@ fact-state = { $state ->
       }
    *[unknown] Open or ended: unknown
   }
+fact-error-times = First and last error: { $value }
 fact-data-end = Data until: { $value }
+fact-data-age = { $time }, { $age } before this was written
 fact-preceding-change = Change before it: { $value }
 fact-change-value = { $time }, { $resource }: { $change }
+fact-mark = { $time }, { $change }
 fact-ended-by = { $resource }: { $change }
 fact-no-change = none recorded
-fact-waiting-now = Waiting (end of data): { $value }
-fact-waiting-peak = Waiting (peak): { $value }
+fact-waiting-now = Waiting messages: { $value }
+fact-waiting-peak = Waiting messages (peak): { $value }
 fact-oldest-age-peak = Oldest message (peak): { $value }
-fact-with-peak = { $now } (peak { $peak })
-fact-oldest-age = Oldest message (end of data): { $value }
+fact-with-peak = { $known ->
+    [same] { $now } at the end (the peak)
+    [unknown] { $now } at the end
+   *[other] { $now } at the end, { $peak } at the peak
+  }
+fact-messages = { $messages ->
+    [one] { $messages } message
+   *[other] { $messages } messages
+  }
+fact-oldest-age = Oldest message: { $value }
 fact-growth = Growth per hour: { $value }
 fact-drained-at = Drained at this rate: { $value }
 fact-failed-invocations = { $attempts ->
@@ -102,13 +121,14 @@ fact-failed-invocations = { $attempts ->
   }
 fact-late-messages = Late messages: { $value }
 fact-dead-letters = Moved to a DLQ: { $value }
-fact-lost-messages = Lost: { $value }
-fact-work-items = Missed work ({ $unit }): { $value }
+fact-lost-messages = Lost for good (no redrive possible): { $value }
+fact-work-items = Work not done yet ({ $unit }): { $value }
 fact-failed-requests = { $seen ->
     [known] Failed requests ({ $vantage })
    *[all] Failed requests
   }: { $value }
 fact-of-total = { $part } of { $total }
+fact-of-unknown = { $part } (total unknown)
 fact-late-requests = { $seen ->
     [known] Late requests ({ $vantage })
    *[all] Late requests

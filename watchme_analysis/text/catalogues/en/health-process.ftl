@@ -14,8 +14,8 @@ health-memory-at-limit = Memory of the process grew from { $before } MB to { $mo
 health-memory-grown = Memory of the process grew from { $before } MB to { $most } MB.
 health-pool-full =
     { $known ->
-        [known] The process had { $threads } threads in { $flat } of { $samples } samples, while its gauge in_flight reached { $requests }.
-       *[unknown] The process had { $threads } threads in { $flat } of { $samples } samples.
+        [known] The threads of the process rose no further than { $threads } during the incident: { $flat } of { $samples } samples were at this limit, while its gauge in_flight reached { $requests }.
+       *[unknown] The threads of the process rose no further than { $threads } during the incident: { $flat } of { $samples } samples were at this limit.
     }
 health-pool-full-detail =
     { $known ->

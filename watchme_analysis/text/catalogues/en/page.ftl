@@ -34,7 +34,7 @@ verdict-name-running = running
 page-error-in = In “{ $section }”: { $error }
 verdict-name-supported = cause found
 verdict-name-inconclusive = cause open
-verdict-name-open = open
+verdict-name-open = open at the end of the data
 verdict-name-ended = ended
 verdict-name-no-incident = no incident
 

@@ -3,6 +3,7 @@
 # 見出し
 headline-failing = { $state ->
     [open] { $who } は { $start } から{ $part }に失敗しています
+    [past] { $who } は { $start } からデータの最終時刻まで{ $part }に失敗しました
    *[ended] { $who } は { $span } に{ $part }に失敗しました
   }{ $said ->
     [error] : { $error }
@@ -18,30 +19,34 @@ headline-share = { $attempts ->
   }の { $share } 
 headline-waiting = { $state ->
     [open] { $queue } で { $waiting } 件のメッセージが待機しています
+    [past] データの最終時刻に、{ $queue } で { $waiting } 件のメッセージが待機していました
    *[ended] { $queue } で { $span } に最大 { $waiting } 件のメッセージが待機しました
   }{ $aged ->
     [known] {" "}(最も古いものは { $age })
    *[unknown] {""}
   }{ $deletes ->
-    [stopped] 。{ $since } から 1 件も削除されていません。
+    [stopped] 。{ $since } 以降、削除は 1 件もありません。
    *[unknown] 。
   }
 headline-dead-letters = { $state ->
     [open] { $start } から、{ $queue } の { $dead } 件のメッセージが DLQ に移動しています。
+    [past] { $start } からデータの最終時刻までに、{ $queue } の { $dead } 件のメッセージが DLQ に移動しました。
     [ended] { $span } に、{ $queue } の { $dead } 件のメッセージが DLQ に移動しました。
    *[undated] { $queue } の { $dead } 件のメッセージが DLQ に移動しました。
   }
 headline-lost = { $queue } の { $lost } 件のメッセージが、処理されないまま削除されました。
 headline-throttled = { $state ->
     [open] { $function } は { $start } から { $count } 回スロットリングされています。
+    [past] { $function } は { $start } からデータの最終時刻までに { $count } 回スロットリングされました。
    *[ended] { $function } は { $span } に { $count } 回スロットリングされました。
   }
-headline-logged = { $timed ->
-    [known] { $span } に、
-   *[unknown] {""}
-  }{ $function } のログに{ $error }が { $count } 件あります。
+headline-logged = { $function } のログには{ $error }が { $count } 件あります{ $timed ->
+    [known] {" "}({ $span })。
+   *[unknown] 。
+  }
 headline-requests = { $state ->
     [open] { $start } から
+    [past] { $start } からデータの最終時刻まで
    *[ended] { $span } に
   }、{ $paths } への{ $part ->
     [every] すべてのリクエスト
@@ -61,7 +66,7 @@ headline-slower = の応答に、通常の { $usual } に対して { $during } �
 fact-affected-resource = 影響範囲: { $value }
 fact-first-harm = 影響開始: { $value }
 fact-state = { $state ->
-    [open] 状態: 継続中
+    [open] 状態: データの最終時刻で継続中
     [ended] 影響終了: { $end }{ $after ->
         [change] {" "}(契機: { $change })
         [none] {" "}(変更の記録なし)
@@ -69,16 +74,24 @@ fact-state = { $state ->
       }
    *[unknown] 状態: 不明
   }
-fact-data-end = データの末尾: { $value }
+fact-error-times = 最初と最後のエラー: { $value }
+fact-data-end = データの最終時刻: { $value }
+fact-data-age = { $time } (作成時点の { $age }前)
 fact-preceding-change = 直前の変更: { $value }
 fact-change-value = { $time }、{ $resource }: { $change }
+fact-mark = { $time }、{ $change }
 fact-ended-by = { $resource }: { $change }
 fact-no-change = 記録なし
-fact-waiting-now = 滞留数 (データ末尾): { $value }
+fact-waiting-now = 滞留数: { $value }
 fact-waiting-peak = 最大滞留数: { $value }
-fact-oldest-age-peak = 最も古いメッセージ (最大): { $value }
-fact-with-peak = { $now } (ピーク { $peak })
-fact-oldest-age = 最も古いメッセージ (データ末尾): { $value }
+fact-oldest-age-peak = 最も古いメッセージの経過時間 (最大): { $value }
+fact-with-peak = { $known ->
+    [same] 最終時点 { $now } (最大)
+    [unknown] 最終時点 { $now }
+   *[other] 最終時点 { $now }、最大 { $peak }
+  }
+fact-messages = { $messages } 件
+fact-oldest-age = 最も古いメッセージの経過時間: { $value }
 fact-growth = 1 時間あたりの増加: { $value }
 fact-drained-at = この速度で処理し終える時刻: { $value }
 fact-failed-invocations = { $attempts ->
@@ -87,13 +100,14 @@ fact-failed-invocations = { $attempts ->
   }
 fact-late-messages = 遅延したメッセージ: { $value }
 fact-dead-letters = DLQ に移動: { $value }
-fact-lost-messages = 消失: { $value }
-fact-work-items = 未実施の処理 ({ $unit }): { $value }
+fact-lost-messages = 消失 (再送不可): { $value }
+fact-work-items = 未処理の件数 ({ $unit }): { $value }
 fact-failed-requests = { $seen ->
     [known] 失敗したリクエスト ({ $vantage })
    *[all] 失敗したリクエスト
   }: { $value }
 fact-of-total = { $total } 件中 { $part } 件
+fact-of-unknown = { $part } 件 (総数は不明)
 fact-late-requests = { $seen ->
     [known] 遅延したリクエスト ({ $vantage })
    *[all] 遅延したリクエスト

@@ -1,7 +1,7 @@
 ### インシデントの原因についての主張と、その検証。
 
 claim-leading = 証拠はこの原因を支持しています (確信度 { $confidence })。
-claim-beside = 証拠はこの原因も支持しています。あわせて支持される原因: { $cause }。
+claim-beside = 証拠はこの原因も支持しています。併せて支持される原因: { $cause }。
 claim-linked = 証拠が裏付ける原因と関連しており、その要因または結果です: { $cause }。
 claim-refuted = 証拠はこの原因を否定しています (反対の証拠 { $count } 件)。
 claim-first-but-undecided = この原因が最も有力です ({ $probability }) が、支持するには証拠が足りません。

@@ -2,7 +2,7 @@
 
 instant = { $time } ({ $zone })
 time-span = { $start } 〜 { $end } ({ $zone })
-time-span-open = { $start } ({ $zone }) 〜 (データの末尾でも継続中)
+time-span-open = { $start } ({ $zone }) 〜 (データの最終時刻でも継続中)
 instant-or-earlier = { $start } 以前
 time-span-or-earlier = { $span } (開始はそれ以前の可能性あり)
 number-unknown = 不明な値

@@ -14,8 +14,8 @@ health-memory-at-limit = プロセスのメモリは { $before } MB から { $mo
 health-memory-grown = プロセスのメモリは { $before } MB から { $most } MB に増えました。
 health-pool-full =
     { $known ->
-        [known] スレッド数は { $samples } サンプル中 { $flat } サンプルで { $threads } に達し、その間のプロセスのゲージ in_flight は最大 { $requests } でした。
-       *[unknown] スレッド数は { $samples } サンプル中 { $flat } サンプルで { $threads } に達していました。
+        [known] インシデント中、スレッド数は { $threads } で頭打ちになり ({ $samples } サンプル中 { $flat } サンプル)、プロセスのゲージ in_flight は最大 { $requests } でした。
+       *[unknown] インシデント中、スレッド数は { $threads } で頭打ちになりました ({ $samples } サンプル中 { $flat } サンプル)。
     }
 health-pool-full-detail =
     { $known ->

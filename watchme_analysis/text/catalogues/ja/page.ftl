@@ -31,7 +31,7 @@ verdict-name-running = 実行中
 page-error-in = 「{ $section }」でエラーが発生しました: { $error }
 verdict-name-supported = 原因を特定
 verdict-name-inconclusive = 原因は未確定
-verdict-name-open = 継続中
+verdict-name-open = 最終時刻で継続中
 verdict-name-ended = 終了
 verdict-name-no-incident = インシデントなし
 
