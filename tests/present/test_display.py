@@ -219,7 +219,7 @@ def test_a_verdict_is_the_short_answer_with_how_such_verdicts_fared():
     for part in (
         "It [fails] &lt;all&gt;.",
         "<b>3</b>",
-        "Unknown: <b>waiting (end of data)</b>",
+        "Unknown: <b>waiting messages</b>",
         "88%",
         "9 cases &lt;",
     ):

@@ -249,11 +249,11 @@ def facts(
     unit = unit_of(work_item_settings(inv))
     # Messages that wait name work, too, which is not known while nobody has read them.
     items = None if missed is None or (waiting and not missed) else len(missed)
-    dated = error and error["first"] and error["last"]
+    dated = [error[name] for name in ("first", "last") if error[name]] if error else []
     listed = [
         fact("affected_resource", names if names or calm else None, Names(tuple(names))),
         fact("first_harm", iso_time(start), None if start is None else begun(start, earlier)),
-        *([error_times_fact(error["first"], error["last"])] if start is None and dated else []),
+        *([error_times_fact(dated[0], dated[-1])] if start is None and dated else []),
         state_fact(state, found.incident_end, _ending(inv, context, found)),
         inv.data_end(),
         _preceding(inv, context, start, change),

@@ -181,9 +181,10 @@ def _of_requests(failed: int | None, late: int | None, total: int | None, vantag
     """Return the facts on failed and on late requests, of all if these are known, as a vantage saw them."""
 
     def counted(name: str, part: int | None) -> Fact:
-        shown = None if part is None or total is None else message("fact-of-total", part=part, total=total)
-        alone = part if part is None else message("fact-of-unknown", part=part)
-        value = message("count-unknown") if part is None else shown or alone
+        value = message("count-unknown")
+        if part is not None:
+            of_unknown = message("fact-of-unknown", part=part)
+            value = of_unknown if total is None else message("fact-of-total", part=part, total=total)
         seen_by = value_message("vantage", vantage) if vantage else Resource("")
         phrase = message(
             f"fact-{name}-requests", value=value, seen=Choice("known" if vantage else "all"), vantage=seen_by
