@@ -97,9 +97,11 @@ REMEDIES = [
 )
 def test_a_remedy_names_what_was_observed(build, cause, signal, named):
     seen = Signals(build())
-    observations = [one for each in CAUSES[cause].remedies if (one := seen.get(each.signal))]
+    observations = [
+        one for each in CAUSES[cause].remedies for name in each.signals if (one := seen.get(name))
+    ]
     assert signal is None or signal in {one.signal for one in observations}
-    remedy, shown = remedy_of(CAUSES[cause], observations)
+    remedy, shown = remedy_of(CAUSES[cause], observations, {one.signal: 1.0 for one in observations})
     for language in ("en", "ja"):
         text = render(filled_in(seen.found, remedy.text, shown), language)
         assert [words for words in named if words not in text] == [], text
@@ -109,10 +111,10 @@ def test_a_remedy_names_what_was_observed(build, cause, signal, named):
 def test_only_a_changed_start_command_recreates_a_container():
     """Nobody's address gets right by it: Nginx has to resolve the name again."""
     for cause in CAUSES.values():
-        texts = [(None, cause.remedy.text), *((each.signal, each.text) for each in cause.remedies)]
-        for signal, text in texts:
+        texts = [((), cause.remedy.text), *((each.signals, each.text) for each in cause.remedies)]
+        for signals, text in texts:
             said = render(text, "en")
-            assert "--force-recreate" not in said or signal == "listens_locally", (cause.cause, said)
+            assert "--force-recreate" not in said or "listens_locally" in signals, (cause.cause, said)
 
 
 def test_every_value_that_a_remedy_names_is_stated_somewhere():
@@ -121,4 +123,4 @@ def test_every_value_that_a_remedy_names_is_stated_somewhere():
     stated |= {"setting", "directives", "limit", "quota", "client", "agent", "route", *OF_CASE}
     for cause in CAUSES.values():
         for remedy in cause.remedies:
-            assert placeholders(render(remedy.text)) <= stated, (cause.cause, remedy.signal)
+            assert placeholders(render(remedy.text)) <= stated, (cause.cause, remedy.signals)

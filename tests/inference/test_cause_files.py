@@ -8,6 +8,7 @@ import pytest
 from watchme_analysis.backlog import chain as backlog
 from watchme_analysis.health import detectors
 from watchme_analysis.inference.causes import GRADES, LAYERS, cause_folder, causes, explained, saves
+from watchme_analysis.log_messages.known_messages import known_messages
 from watchme_analysis.schema import TABLES
 from watchme_analysis.text.render import placeholders
 
@@ -17,7 +18,6 @@ TRANSLATED = {
     "name",
     "next_test",
     "next_tests",
-    "titles",
     "needs",
     "blind_spots",
     "restore",
@@ -27,7 +27,7 @@ KEYS = TRANSLATED | {
     "layer", "save", "prior", "page", "grades", "complement", "order", "events", "ja", "follows", "remedies",
     "consumer",
 }  # fmt: skip
-REMEDY = {"signal", "save", "restore", "prevent", "ja"}
+REMEDY = {"signals", "title", "consumer", "save", "restore", "prevent", "ja"}
 FILES = [
     pytest.param(question, file.name, id=f"{question}-{file.name}")
     for question in LAYERS
@@ -55,13 +55,13 @@ def test_a_cause_file_refers_to_what_exists(question, name):
     assert {need.partition("/")[0] for need in found.get("needs", {})} <= TABLES.keys()
     assert len(japanese.get("blind_spots", ())) in (0, len(found.get("blind_spots", ())))
     assert are_grades(found.get("grades", {}).values())
-    assert {*found.get("grades", {}), *found.get("next_tests", {}), *found.get("titles", {})} <= signals
+    assert {*found.get("grades", {}), *found.get("next_tests", {})} <= signals
     assert {*found.get("follows", ())} <= {one.cause for one in causes(question)}
     for remedy in (found, *found.get("remedies", ())):
         assert remedy.get("save") in (None, *saves(question))
     for remedy in found.get("remedies", ()):
-        assert {"signal", "restore"} <= remedy.keys() <= REMEDY
-        assert remedy["signal"] in signals
+        assert {"signals", "restore"} <= remedy.keys() <= REMEDY
+        assert {*remedy["signals"]} <= {*signals, *(known.id for known in known_messages())}
         for part, text in remedy.get("ja", {}).items():
             assert placeholders(remedy[part]) == placeholders(text), text
 

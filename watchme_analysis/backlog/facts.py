@@ -26,6 +26,7 @@ from watchme_analysis.inference.findings import (
     time_span,
 )
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
+from watchme_analysis.inference.weighing import narrowed
 from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
@@ -449,7 +450,8 @@ def steps(
         return ()
     shared = saves(QUESTION)
     queue = judged.shown_by.get(str(found.cause))
-    remedy = Remedy() if found.cause is None else cause_of(context, found.cause, queue).remedy
+    exact = narrowed(found, lambda name: cause_of(context, name, judged.shown_by.get(name)))
+    remedy = exact or (Remedy() if found.cause is None else cause_of(context, found.cause, queue).remedy)
     values = {"pull": pull_command(inv, context)}
 
     def fill(text: Text) -> Text:
@@ -458,7 +460,7 @@ def steps(
     # A pull of what the case already holds saves nothing.
     usual = shared["case"] if found.missing_evidence else ""
     save = Step("save", fill(text)) if (text := remedy.save or usual) else None
-    if found.cause is None:
+    if found.cause is None and exact is None:
         # The consumer must be known before it can be tested.
         is_known = not context.queues or context.by_harm[0].pipeline.drained_by is not None
         first = [item for item in found.missing_evidence if not is_known and asks_for_consumer(item)]

@@ -15,7 +15,7 @@ from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.sqs import unmatched_receives
 from watchme_analysis.inference.causes import Cause
 from watchme_analysis.inference.findings import Diagnosis, Missing
-from watchme_analysis.inference.weighing import not_separated, undecided
+from watchme_analysis.inference.weighing import narrowed, not_separated, undecided
 from watchme_analysis.present.cause_words import consequence, quoted_error
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import RecordedSettings
@@ -55,10 +55,15 @@ def summary(
         return _undecided(found, context, collect)
     others = apart(context, found.incident_start, found.incident_end)
     cause = cause_of(context, found.cause, judged.shown_by.get(found.cause))
+    exact = narrowed(found, lambda _: cause)
     return (
         sentences(
             quoted_error(found.extra["error"]),
-            message("backlog-cause", title=value_of(cause.title), confidence=Probability(found.confidence)),
+            message(
+                "backlog-cause",
+                title=value_of(exact.title if exact else cause.title),
+                confidence=Probability(found.confidence),
+            ),
             None if change is None else _began_with(change),
             consequence(found.secondary_cause),
             _days(context, found.cause),
@@ -66,7 +71,9 @@ def summary(
         ),
         message(
             "backlog-remedy",
-            remedy=value_of(filled_in(cause.remedy.text, context, judged.shown_by.get(found.cause))),
+            remedy=value_of(
+                filled_in((exact or cause.remedy).text, context, judged.shown_by.get(found.cause))
+            ),
         ),
         *_also_changed(found, context),
         *_one_receive(context),

@@ -183,7 +183,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
         summary=(
             sentences(what_happened(context, begun, stopped), *_slowdowns(slowed)),
             (known_layer(layers, stopped) if verdict == "inconclusive" else None) or reason,
-            what_to_do(context, ranking[0], verdict, missing, others, observations),
+            what_to_do(context, ranking, verdict, missing, others, observations),
         ),
     )
     return replace(

@@ -36,6 +36,7 @@ from watchme_analysis.inference.findings import (
 )
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
 from watchme_analysis.inference.signals import Observation
+from watchme_analysis.inference.weighing import naming_signals, narrowed, undecided
 from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.text.message import (
     Choice,
@@ -257,11 +258,16 @@ def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Obser
         return ()
     usual = next(iter(saves("health").values()))
     assumed = None if known_platform(context) else filled_in(context, saves("health")["platform"])
+    known = {one.cause: one for one in health_causes()}
+    names = [found.cause, *found.other_causes]
     if found.cause is None:
+        names = [undecided(found.ranking)[0].finding.cause] if narrowed(found, known.get) else []
+    if not names:
         save = Step("save", sentences(filled_in(context, usual), assumed))
         return next_steps(found.ranking, found.missing_evidence, save)
-    known = {one.cause: one for one in health_causes()}
-    remedies = [remedy_of(known[cause], observations) for cause in (found.cause, *found.other_causes)]
+    remedies = [
+        remedy_of(known[str(cause)], observations, naming_signals(found.ranking, cause)) for cause in names
+    ]
     first, shown = remedies[0]
 
     def joined(kind: str) -> Text | None:

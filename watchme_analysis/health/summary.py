@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from watchme_analysis.inference.causes import Cause, Remedy, cause_names
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.known_lines import known_line
 from watchme_analysis.inference.signals import Observation
-from watchme_analysis.inference.weighing import not_separated
+from watchme_analysis.inference.weighing import naming_signals, not_separated
 from watchme_analysis.requests.observations import CLIENT_CLOSED
 from watchme_analysis.text.command_words import with_meanings
 from watchme_analysis.text.message import (
@@ -99,14 +99,17 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
     return with_meanings(filled(text, values, language), language, shown_by)
 
 
-def remedy_of(cause: Cause, observations: Sequence[Observation]) -> tuple[Remedy, Observation | None]:
+def remedy_of(
+    cause: Cause, observations: Sequence[Observation], signals: Mapping[str, float]
+) -> tuple[Remedy, Observation | None]:
     """Return what to do about a cause, and the observation whose values it names, for :func:`filled_in`.
 
-    It is the first remedy whose values are known, else that of the cause.
+    It is the first remedy of the ``signals`` (with their weights), strongest first, whose values are known,
+    else that of the cause.
     """
-    for remedy, one in product(cause.remedies, observations):
+    for remedy, one in product(cause.remedies_for(signals), observations):
         named = placeholders(render(remedy.text)) - OF_CASE
-        if one.signal == remedy.signal and named <= one.values().keys():
+        if one.signal in remedy.signals and named <= one.values().keys():
             return remedy, one
     return cause.remedy, None
 
@@ -377,7 +380,7 @@ def _no_cause(context: HealthContext) -> Message:
 
 def what_to_do(
     context: HealthContext,
-    first: Ranked,
+    ranking: Sequence[Ranked],
     verdict: Verdict,
     missing: Sequence[Missing],
     others: Sequence[str],
@@ -386,6 +389,7 @@ def what_to_do(
     """Return the remedy of the causes named, else the evidence to collect or the next test."""
     if verdict == "no_incident":
         return message("health-do-nothing")
+    first = ranking[0]
     if (
         verdict == "inconclusive"
         and context.incident is not None
@@ -407,7 +411,7 @@ def what_to_do(
     if verdict == "supported" or is_shown:
         known = {one.cause: one for one in health_causes()}
         named = (first.finding.cause, *others)
-        remedies = [remedy_of(known[cause], observations) for cause in named]
+        remedies = [remedy_of(known[cause], observations, naming_signals(ranking, cause)) for cause in named]
         texts = [value_of(filled_in(context, remedy.text, one)) for remedy, one in remedies]
         also = (message("health-remedy-also", remedy=text) for text in texts[1:])
         return sentences(message("health-remedy", remedy=texts[0]), *also)

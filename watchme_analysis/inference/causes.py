@@ -30,12 +30,11 @@ documentation) reads it from here, so that adding a cause means adding one file,
     [next_tests]                                 # of signals that call for another one
     fate_edge_responded = "..."
 
-    [titles]                                     # of signals that say more exactly what is at fault
-    container_probe_strict = "..."
-
-    [[remedies]]                                 # ... and what exactly, by what was observed: the first one
-    signal = "fate_sent_elsewhere"               # counts whose signal is there and names all of its values
-    restore = "Let the edge send {paths} to {usual} again, then check ..."
+    [[remedies]]                                 # ... and what exactly, by the strongest signal that has an
+    signals = ["fate_sent_elsewhere"]            # entry: the first one whose values are all known. Its title
+    title = "The edge asks a wrong origin"       # says more exactly what is at fault; optional. Known log
+    restore = "Let the edge send {paths} to {usual} again, then check ..."  # messages are signals as well.
+    consumer = true                              # for a consumer that is no Lambda function; optional
     ja.restore = "..."
 
 ``tests/inference/test_cause_files.py`` checks the files: their keys, and all that they refer to.
@@ -71,14 +70,17 @@ class Remedy:
     """What to do once a cause is known: save what the next part destroys, restore service, prevent the fault.
 
     A part may be empty. The texts have the placeholders of :attr:`Cause.next_test`, and values that the
-    signal states (:meth:`.signals.Observation.values`). ``signal`` shows what exactly is at fault; empty for
-    the remedy of the cause itself.
+    signal states (:meth:`.signals.Observation.values`). ``signals`` show what exactly is at fault, which
+    ``title`` says; they are empty for the remedy of the cause itself. ``consumer``: for a consumer that is no
+    Lambda function.
     """
 
     save: Text = ""
     restore: Text = ""
     prevent: Text = ""
-    signal: str = ""
+    signals: tuple[str, ...] = ()
+    title: Text = ""
+    consumer: bool = False
 
     @property
     def text(self) -> Text:
@@ -116,7 +118,6 @@ class Cause:
     cannot_see: tuple[Text, ...] = ()
     grades: Mapping[str, float] = field(default_factory=dict)
     next_tests: Mapping[str, Text] = field(default_factory=dict)
-    titles: Mapping[str, Text] = field(default_factory=dict)
     complement: bool = False
     events: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     follows: tuple[str, ...] = ()
@@ -128,7 +129,19 @@ class Cause:
         remedy = replace(
             usual, restore=own.get("restore", usual.restore), prevent=own.get("prevent", usual.prevent)
         )
-        return replace(self, next_test=self.consumer.get("next_test", self.next_test), remedy=remedy)
+        return replace(
+            self,
+            next_test=self.consumer.get("next_test", self.next_test),
+            remedy=remedy,
+            remedies=tuple(sorted(self.remedies, key=lambda each: not each.consumer)),
+        )
+
+    def remedies_for(self, signals: Mapping[str, float]) -> list[Remedy]:
+        """Return the remedies of signals, by their weights the strongest first, then that of the cause."""
+        own = [remedy for remedy in self.remedies if not signals.keys().isdisjoint(remedy.signals)]
+        weights = [max(signals.get(name, 0.0) for name in remedy.signals) for remedy in own]
+        order = sorted(range(len(own)), key=lambda at: -weights[at])
+        return [*(own[at] for at in order), self.remedy]
 
     def log_odds(self, signal: str) -> float:
         """Return the log-odds of a signal for this cause; 0 where the signal says nothing about it."""
@@ -221,7 +234,13 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         next_test=translated(found["next_test"], japanese.get("next_test")),
         remedy=_remedy(question, found),
         remedies=tuple(
-            replace(_remedy(question, entry), signal=entry["signal"]) for entry in found.get("remedies", ())
+            replace(
+                _remedy(question, entry),
+                signals=tuple(entry["signals"]),
+                title=translated(entry.get("title", ""), entry.get("ja", {}).get("title")),
+                consumer=bool(entry.get("consumer", False)),
+            )
+            for entry in found.get("remedies", ())
         ),
         prior=float(found.get("prior", 0.0)),
         page=found.get("page"),
@@ -231,7 +250,6 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         ),
         grades={name: _log_odds(grade) for name, grade in found.get("grades", {}).items()},
         next_tests=named("next_tests"),
-        titles=named("titles"),
         complement=complement,
         follows=tuple(found.get("follows", ())),
         consumer={

@@ -29,10 +29,11 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeVar
 
-from watchme_analysis.inference.causes import GRADES, Cause, cause_names
-from watchme_analysis.inference.findings import Evidence, Finding, Ranked, Status
+from watchme_analysis.inference.causes import GRADES, Cause, Remedy, cause_names
+from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Ranked, Status
 from watchme_analysis.inference.known_lines import COMMANDS
 from watchme_analysis.inference.signals import Observation, Signal
+from watchme_analysis.log_messages.known_messages import known_message
 from watchme_analysis.text.catalogue import catalogue
 from watchme_analysis.text.message import (
     Message,
@@ -44,6 +45,7 @@ from watchme_analysis.text.message import (
     sentences,
     value_of,
 )
+from watchme_analysis.text.render import render
 
 # Share of its weight at which an observation counts that depends on another one; by choice.
 DEPENDENT = 0.25
@@ -237,6 +239,36 @@ def not_separated(question: str, ranking: Sequence[Ranked]) -> Message:
     if not group:
         return message("finding-nothing-supports", causes=len(ranking))
     return message("finding-not-separated", number=len(group), causes=Phrases(tuple(group)))
+
+
+def naming_signals(ranking: Sequence[Ranked], cause: str | None, error: str = "") -> dict[str, float]:
+    """Return the signals that show how a cause came about, each with the largest weight of its group.
+
+    The known message of the ``error`` that the headline quotes counts before all others.
+    """
+    quoted = known_message(error.replace("\n", " "))
+    own = (entry.finding.evidence for entry in ranking if entry.finding.cause == cause)
+    shown = [item for evidence in own for item in evidence if item.weight > 0]
+    groups: dict[str, float] = {}
+    for item in shown:
+        groups[item.check] = max(item.weight, groups.get(item.check, 0.0))
+    weights = {item.signal: groups[item.check] for item in shown}
+    return {**weights, quoted[0].id: math.inf} if quoted else weights
+
+
+def narrowed(found: Diagnosis, cause_of: Callable[[str], Cause | None]) -> Remedy | None:
+    """Return what exactly is at fault and what to do about it, where signals say it; else None.
+
+    Of an open cause, all that are not told apart have to agree. ``cause_of`` returns a cause by its id.
+    """
+    error = str((found.extra.get("error") or {}).get("text", ""))
+    names = [found.cause] if found.cause else [entry.finding.cause for entry in undecided(found.ranking)]
+    own = [
+        cause.remedies_for(naming_signals(found.ranking, name, error))[0]
+        for name in names
+        if (cause := cause_of(name)) is not None
+    ]
+    return own[0] if len({render(remedy.title) for remedy in own}) == 1 and own[0].title else None
 
 
 def independent_signals(found: Finding) -> int:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from watchme_analysis.inference.causes import Cause, causes
+from watchme_analysis.inference.causes import causes
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked, Step
-from watchme_analysis.inference.weighing import undecided
+from watchme_analysis.inference.weighing import narrowed, undecided
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.message import (
     Choice,
@@ -234,11 +234,8 @@ def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step
     return (*saved, Step("test", sentences(collect, shown)))
 
 
-def _title(found: Diagnosis, cause: Cause) -> Text:
-    """Return the title of a cause, or that of the signal for it that says more exactly what is at fault."""
-    own = (entry.finding for entry in found.ranking if entry.finding.cause == cause.cause)
-    signals = (item.signal for finding in own for item in finding.evidence if item.weight > 0)
-    return next((cause.titles[signal] for signal in signals if signal in cause.titles), cause.title)
+def _named(names: Sequence[Text]) -> Phrases:
+    return Phrases(tuple(message("value", value=value_of(name)) for name in names))
 
 
 def cause_line(found: Diagnosis) -> Text:
@@ -247,29 +244,36 @@ def cause_line(found: Diagnosis) -> Text:
     known = {one.cause: one for one in causes(found.question)}
     if found.verdict == "no_incident":
         return message("answer-no-incident", confidence=sure)
+    exact = narrowed(found, known.get)
     if found.cause is not None:
         cause = known.get(found.cause)
-        title = value_of(found.cause if cause is None else _title(found, cause))
-        if cause is not None and cause.layer == "api" and (api := found.extra.get("api")):
+        title = value_of(found.cause if cause is None else exact.title if exact else cause.title)
+        if exact is None and cause is not None and cause.layer == "api" and (api := found.extra.get("api")):
             title = message("answer-cause-named", title=title, name=Resource(api))
-        seconds = [name for name in (found.secondary_cause, *found.other_causes) if name in known]
+        linked = [known[name].name for name in (found.secondary_cause,) if name in known]
+        others = [known[name].name for name in found.other_causes if name in known]
         return message(
             "answer-cause-found",
             confidence=sure,
             title=title,
-            also=Choice("some" if seconds else "none"),
-            seconds=Phrases(tuple(message("value", value=value_of(known[name].name)) for name in seconds)),
+            beside=Choice(
+                "both" if linked and others else "linked" if linked else "others" if others else "none"
+            ),
+            linked=_named(linked),
+            others=_named(others),
         )
     group = undecided(found.ranking)
     ids = [entry.finding.cause for entry in group]
-    names = [message("value", value=value_of(known[name].name if name in known else name)) for name in ids]
+    names = _named([known[name].name if name in known else name for name in ids])
+    if exact is not None:
+        return message("answer-cause-narrowed", title=value_of(exact.title), causes=names)
     layer = found.extra.get("layer")
     left = [one["layer"] for one in found.extra.get("layers", ()) if one["status"] != "refuted"]
     left = [layer] if layer else left if len(left) == 2 else []
     return message(
         "answer-cause-open",
-        number=len(names),
-        causes=Phrases(tuple(names)),
+        number=len(ids),
+        causes=names,
         known=Choice(("none", "layer", "layers")[len(left)]),
         layer=Phrases(tuple(message(f"layer-{name}") for name in left)),
         considered=len(found.ranking),

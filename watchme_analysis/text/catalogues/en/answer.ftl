@@ -157,8 +157,10 @@ fact-host-cpu-value = up to { $during } % (before the incident up to { $before }
 fact-error = Error: { $value }
 
 # Cause
-answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $also ->
-    [some] {" "}Also: { $seconds }.
+answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $beside ->
+    [linked] {" "}The { $confidence } covers this cause alone. It goes together with { $linked }.
+    [others] {" "}The { $confidence } covers this cause alone. A second fault beside it: { $others }.
+    [both] {" "}The { $confidence } covers this cause alone. It goes together with { $linked }. A second fault beside it: { $others }.
    *[none] {""}
   }
 answer-cause-named = { $title } ({ $name })
@@ -171,6 +173,7 @@ answer-cause-open = Cause open{ $known ->
     [one] the evidence points to { $causes }, but does not settle it.
    *[other] the evidence does not tell these apart: { $causes }.
   }
+answer-cause-narrowed = Cause open, but known so far: { $title }. Not settled yet: { $causes }.
 answer-no-incident = No incident ({ $confidence } sure).
 step-if-it-returns = If it returns: { $step }
 step-collect = Collect { $what }. { $why }

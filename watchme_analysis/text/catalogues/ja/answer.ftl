@@ -136,8 +136,10 @@ fact-host-cpu-value = 最大 { $during } % (インシデント前は最大 { $be
 fact-error = エラー: { $value }
 
 # 原因
-answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $also ->
-    [some] 併せて: { $seconds }。
+answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $beside ->
+    [linked] 確度 { $confidence } はこの原因だけの値です。関連する障害: { $linked }。
+    [others] 確度 { $confidence } はこの原因だけの値です。別の障害: { $others }。
+    [both] 確度 { $confidence } はこの原因だけの値です。関連する障害: { $linked }。別の障害: { $others }。
    *[none] {""}
   }
 answer-cause-named = { $title } ({ $name })
@@ -150,6 +152,7 @@ answer-cause-open = 原因は未確定{ $known ->
     [one] データは{ $causes }を示していますが、確定できません。
    *[other] 次のどれが原因か、まだ切り分けられていません: { $causes }。
   }
+answer-cause-narrowed = 原因は未確定ですが、次のことは判明しています: { $title }。まだ切り分けられていない候補: { $causes }。
 answer-no-incident = インシデントなし (確度 { $confidence })。
 step-if-it-returns = 再発した場合: { $step }
 step-collect = { $what }を収集してください。{ $why }
