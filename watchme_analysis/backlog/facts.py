@@ -26,7 +26,7 @@ from watchme_analysis.inference.findings import (
     time_span,
 )
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
-from watchme_analysis.inference.weighing import narrowed
+from watchme_analysis.inference.weighing import narrowed, undecided
 from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
@@ -460,7 +460,8 @@ def steps(
     # A pull of what the case already holds saves nothing.
     usual = shared["case"] if found.missing_evidence else ""
     save = Step("save", fill(text)) if (text := remedy.save or usual) else None
-    if found.cause is None and exact is None:
+    # Causes that are not told apart, but agree on what is at fault, need no test to restore service.
+    if found.cause is None and (exact is None or len(undecided(found.ranking)) < 2):
         # The consumer must be known before it can be tested.
         is_known = not context.queues or context.by_harm[0].pipeline.drained_by is not None
         first = [item for item in found.missing_evidence if not is_known and asks_for_consumer(item)]

@@ -261,7 +261,9 @@ def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Obser
     known = {one.cause: one for one in health_causes()}
     names = [found.cause, *found.other_causes]
     if found.cause is None:
-        names = [undecided(found.ranking)[0].finding.cause] if narrowed(found, known.get) else []
+        # Causes that are not told apart, but agree on what is at fault, need no test to restore service.
+        group = undecided(found.ranking)
+        names = [group[0].finding.cause] if len(group) > 1 and narrowed(found, known.get) else []
     if not names:
         save = Step("save", sentences(filled_in(context, usual), assumed))
         return next_steps(found.ranking, found.missing_evidence, save)

@@ -137,11 +137,16 @@ class Cause:
         )
 
     def remedies_for(self, signals: Mapping[str, float]) -> list[Remedy]:
-        """Return the remedies of signals, by their weights the strongest first, then that of the cause."""
+        """Return the remedies of signals (with weights), the strongest first, then that of the cause.
+
+        A signal is as strong as its grade: in a weight, signals of one group count less beside each other.
+        """
+
+        def strength(remedy: Remedy) -> float:
+            return max(max(signals[name], self.log_odds(name)) for name in remedy.signals if name in signals)
+
         own = [remedy for remedy in self.remedies if not signals.keys().isdisjoint(remedy.signals)]
-        weights = [max(signals.get(name, 0.0) for name in remedy.signals) for remedy in own]
-        order = sorted(range(len(own)), key=lambda at: -weights[at])
-        return [*(own[at] for at in order), self.remedy]
+        return [*sorted(own, key=strength, reverse=True), self.remedy]
 
     def log_odds(self, signal: str) -> float:
         """Return the log-odds of a signal for this cause; 0 where the signal says nothing about it."""

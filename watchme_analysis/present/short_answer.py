@@ -266,7 +266,7 @@ def cause_line(found: Diagnosis) -> Text:
     ids = [entry.finding.cause for entry in group]
     names = _named([known[name].name if name in known else name for name in ids])
     if exact is not None:
-        return message("answer-cause-narrowed", title=value_of(exact.title), causes=names)
+        return message("answer-cause-narrowed", title=value_of(exact.title), number=len(ids), causes=names)
     layer = found.extra.get("layer")
     left = [one["layer"] for one in found.extra.get("layers", ()) if one["status"] != "refuted"]
     left = [layer] if layer else left if len(left) == 2 else []

@@ -173,7 +173,10 @@ answer-cause-open = Cause open{ $known ->
     [one] the evidence points to { $causes }, but does not settle it.
    *[other] the evidence does not tell these apart: { $causes }.
   }
-answer-cause-narrowed = Cause open, but known so far: { $title }. Not settled yet: { $causes }.
+answer-cause-narrowed = Cause open, but known so far: { $title }.{ $number ->
+    [one] {""}
+   *[other] {" "}Not settled yet: { $causes }.
+  }
 answer-no-incident = No incident ({ $confidence } sure).
 step-if-it-returns = If it returns: { $step }
 step-collect = Collect { $what }. { $why }

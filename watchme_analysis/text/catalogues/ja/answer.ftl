@@ -152,7 +152,10 @@ answer-cause-open = 原因は未確定{ $known ->
     [one] データは{ $causes }を示していますが、確定できません。
    *[other] 次のどれが原因か、まだ切り分けられていません: { $causes }。
   }
-answer-cause-narrowed = 原因は未確定ですが、次のことは判明しています: { $title }。まだ切り分けられていない候補: { $causes }。
+answer-cause-narrowed = 原因は未確定ですが、次のことは判明しています: { $title }。{ $number ->
+    [1] {""}
+   *[other] まだ切り分けられていない候補: { $causes }。
+  }
 answer-no-incident = インシデントなし (確度 { $confidence })。
 step-if-it-returns = 再発した場合: { $step }
 step-collect = { $what }を収集してください。{ $why }
