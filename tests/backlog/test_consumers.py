@@ -36,7 +36,7 @@ def test_failing_tasks_of_a_service_are_named_with_their_error(tmp_path):
     assert shown["error"].value == ERROR
     assert (shown["consumer"].value, shown["waiting_now"].value) == (0, 890)
     restore = next(step for step in found.now if step.kind == "restore")
-    assert "--cluster main --service thumbnails --task-definition thumbnails:7" in str(restore.text)
+    assert "--cluster main --service thumbnails --task-definition thumbnails:5" in str(restore.text)
     for language in ("en", "ja"):
         text = found.text(language)
         assert "thumbnails" in text and not [word for word in LAMBDA_WORDS if word in text], text

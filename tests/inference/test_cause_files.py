@@ -21,13 +21,15 @@ TRANSLATED = {
     "needs",
     "blind_spots",
     "restore",
+    "verify",
     "prevent",
+    "undo",
 }
 KEYS = TRANSLATED | {
     "layer", "save", "prior", "page", "grades", "complement", "order", "events", "ja", "follows", "remedies",
     "consumer",
 }  # fmt: skip
-REMEDY = {"signals", "title", "consumer", "save", "restore", "prevent", "ja"}
+REMEDY = {"signals", "title", "consumer", "save", "restore", "verify", "prevent", "ja"}
 FILES = [
     pytest.param(question, file.name, id=f"{question}-{file.name}")
     for question in LAYERS

@@ -29,7 +29,10 @@ def write_failing_service(folder):
     service = {
         "serviceName": "thumbnails", "clusterArn": _CLUSTER, "serviceArn": f"{_CLUSTER}/thumbnails",
         "taskDefinition": _DEFINITION, "desiredCount": 2, "runningCount": 0, "pendingCount": 0,
-        "deployments": [{"status": "PRIMARY", "createdAt": STOPPED.isoformat()}],
+        "deployments": [
+            {"status": "PRIMARY", "createdAt": STOPPED.isoformat()},
+            {"status": "ACTIVE", "taskDefinition": _DEFINITION.replace(":8", ":5")},
+        ],
         "events": [
             {"createdAt": times[-1].isoformat(),
              "message": "(service thumbnails) is unable to consistently start tasks successfully."},

@@ -162,7 +162,7 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
         summary=summary(found, context, judged, change),
         headline=headline(found, context, inv.table("app_log")),
         facts=facts(inv, context, found, change),
-        now=steps(inv, context, found, judged),
+        now=steps(inv, context, found, judged, change),
     ), judged
 
 

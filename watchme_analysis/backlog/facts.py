@@ -11,7 +11,7 @@ from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.missing import asks_for_consumer, pull_command
 from watchme_analysis.backlog.other_incidents import trouble_span
-from watchme_analysis.backlog.summary import cause_of, filled_in
+from watchme_analysis.backlog.summary import cause_of, filled_in, undone
 from watchme_analysis.inference.causes import Remedy, saves
 from watchme_analysis.inference.findings import (
     Diagnosis,
@@ -443,7 +443,11 @@ def _growth_per_hour(queue: QueueAnalysis) -> int | None:
 
 
 def steps(
-    inv: Investigation, context: BacklogContext, found: Diagnosis, judged: Judgement
+    inv: Investigation,
+    context: BacklogContext,
+    found: Diagnosis,
+    judged: Judgement,
+    change: Change | None,
 ) -> tuple[Step, ...]:
     """Return what to do now: save evidence, then restore and prevent, or the next test of an open cause."""
     if found.verdict == "no_incident":
@@ -451,25 +455,31 @@ def steps(
     shared = saves(QUESTION)
     queue = judged.shown_by.get(str(found.cause))
     exact = narrowed(found, lambda name: cause_of(context, name, judged.shown_by.get(name)))
-    remedy = exact or (Remedy() if found.cause is None else cause_of(context, found.cause, queue).remedy)
+    cause = None if found.cause is None else cause_of(context, found.cause, queue, change)
+    remedy = exact or (Remedy() if cause is None else cause.remedy)
     values = {"pull": pull_command(inv, context)}
 
-    def fill(text: Text) -> Text:
-        return filled_in(text, context, queue, values)
+    def fill(text: Text) -> Text | None:
+        return filled_in(text, context, queue, values, change) if text else None
 
     # A pull of what the case already holds saves nothing.
     usual = shared["case"] if found.missing_evidence else ""
-    save = Step("save", fill(text)) if (text := remedy.save or usual) else None
+    save = fill(remedy.save or usual)
     # Causes that are not told apart, but agree on what is at fault, need no test to restore service.
     if found.cause is None and (exact is None or len(undecided(found.ranking)) < 2):
         # The consumer must be known before it can be tested.
         is_known = not context.queues or context.by_harm[0].pipeline.drained_by is not None
         first = [item for item in found.missing_evidence if not is_known and asks_for_consumer(item)]
         return next_steps(() if first else found.ranking, first or found.missing_evidence, save)
+    # A change that is undone restores service, whatever it broke.
+    undo = None if cause is None else undone(change, cause)
+    redrive = fill(shared["redrive"]) if found.extra["dead_letters_of_incident"] else None
     return remedy_steps(
-        save,
-        fill(remedy.restore) if remedy.restore else None,
-        fill(remedy.prevent) if remedy.prevent else None,
+        save=save,
+        restore=sentences(undo, fill((cause.remedy if cause and undo else remedy).restore)),
+        # The first message of a redrive verifies the fix.
+        verify=None if redrive else fill(remedy.verify),
+        redrive=redrive,
+        prevent=fill(remedy.prevent),
         ended=found.incident_end is not None,
-        recover=fill(shared["redrive"]) if found.extra["dead_letters_of_incident"] else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from watchme_analysis.backlog.chain import cause_named
@@ -54,7 +55,8 @@ def summary(
     if found.cause is None:
         return _undecided(found, context, collect)
     others = apart(context, found.incident_start, found.incident_end)
-    cause = cause_of(context, found.cause, judged.shown_by.get(found.cause))
+    queue = judged.shown_by.get(found.cause)
+    cause = cause_of(context, found.cause, queue, change)
     exact = narrowed(found, lambda _: cause)
     return (
         sentences(
@@ -71,9 +73,7 @@ def summary(
         ),
         message(
             "backlog-remedy",
-            remedy=value_of(
-                filled_in((exact or cause.remedy).text, context, judged.shown_by.get(found.cause))
-            ),
+            remedy=value_of(filled_in((exact or cause.remedy).text, context, queue, change=change)),
         ),
         *_also_changed(found, context),
         *_one_receive(context),
@@ -82,12 +82,24 @@ def summary(
     )
 
 
-def cause_of(context: BacklogContext, name: str, queue: str | None) -> Cause:
-    """Return a cause in the words for the consumer of a queue; of the worst-hit queue for None."""
+def cause_of(context: BacklogContext, name: str, queue: str | None, change: Change | None = None) -> Cause:
+    """Return a cause in the words for the consumer of a queue; of the worst-hit queue for None.
+
+    Service is restored by undoing the ``change`` that began it, where the cause knows how.
+    """
     named = queue or (context.by_harm[0].pipeline.queue if context.by_harm else None)
     cause = cause_named(name)
     is_other = named is not None and context.queue(named).pipeline.consumer is not None
-    return cause.of_consumer() if is_other else cause
+    cause = cause.of_consumer() if is_other else cause
+    undo = None if change is None else cause.undo.get(change.kind)
+    return cause if undo is None else replace(cause, remedy=replace(cause.remedy, restore=undo))
+
+
+def undone(change: Change | None, cause: Cause) -> Message | None:
+    """Return which change to undo, before how; None where the cause does not know how."""
+    if change is None or change.kind not in cause.undo:
+        return None
+    return message("step-undo-change", resource=change.of, time=change.time, change=change.what)
 
 
 def _since(queue: QueueAnalysis) -> str:
@@ -98,7 +110,11 @@ def _since(queue: QueueAnalysis) -> str:
 
 
 def filled_in(
-    text: Text, context: BacklogContext, queue: str | None, more: Mapping[str, str] = MappingProxyType({})
+    text: Text,
+    context: BacklogContext,
+    queue: str | None,
+    more: Mapping[str, str] = MappingProxyType({}),
+    change: Change | None = None,
 ) -> Text:
     """Return the text of a next test or remedy with the names and numbers of a queue.
 
@@ -108,8 +124,8 @@ def filled_in(
     ``{visibility_s}`` (six times the function's timeout); those of
     :meth:`watchme_analysis.queues.consumers.Consumer.commands`, and ``more``.
 
-    Without a queue, that of the most harm counts. A value that is not known keeps a word that says what to
-    put there, with the command that shows it.
+    Without a queue, that of the most harm counts. Versions are those before ``change``. A value that is not
+    known keeps a word that says what to put there, with the command that shows it.
     """
     if queue is None and context.by_harm:
         queue = context.by_harm[0].pipeline.queue
@@ -136,6 +152,14 @@ def filled_in(
         "visibility_s": "SECONDS" if timeout_s is None else f"{SAFE_TIMEOUTS * timeout_s:.0f}",
     }
     shown_by = _shown_by(queue) if queue is not None else {}
+    if change is not None:
+        before = f"Versions[?LastModified<'{change.time:%Y-%m-%dT%H:%M:%S}'].[Version,LastModified]"
+        shown_by["VERSION"] = (
+            f'aws lambda list-versions-by-function {option} --query "{before}" --output text'
+        )
+    if consumer is not None:
+        shown_by["REVISION"] = values["consumer_revisions"]
+    shown_by["ALIAS"] = f"aws lambda list-aliases {option}"
     return in_each_language(
         text, lambda language, words: with_meanings(filled(words, values, language), language, shown_by)
     )

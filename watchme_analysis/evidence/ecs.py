@@ -50,7 +50,10 @@ def _add(rows: ContainerRows, text: str, otherwise: str, **values: Any) -> None:
 
 def _service_rows(rows: ContainerRows, service: dict[str, Any]) -> None:
     if (desired := integer(service.get("desiredCount"))) is not None:
-        deployments = [one for one in service.get("deployments") or () if one.get("status") == "PRIMARY"]
+        deployments = service.get("deployments") or ()
+        primary = [one for one in deployments if one.get("status") == "PRIMARY"]
+        # The deployment that the primary one replaces is listed until that is complete.
+        earlier = [one for one in deployments if one.get("status") == "ACTIVE"]
         rows.consumer(
             "service",
             name=service.get("serviceName"),
@@ -58,7 +61,8 @@ def _service_rows(rows: ContainerRows, service: dict[str, Any]) -> None:
             definition=_last_part(service.get("taskDefinition")),
             desired=desired,
             running=integer(service.get("runningCount")),
-            changed_at=next((utc_time(one.get("createdAt")) for one in deployments), None),
+            changed_at=next((utc_time(one.get("createdAt")) for one in primary), None),
+            definition_before=next((_last_part(one.get("taskDefinition")) for one in earlier), None),
         )
     for event in service.get("events") or ():
         text = str(event.get("message") or "")

@@ -265,7 +265,7 @@ def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Obser
         group = undecided(found.ranking)
         names = [group[0].finding.cause] if len(group) > 1 and narrowed(found, known.get) else []
     if not names:
-        save = Step("save", sentences(filled_in(context, usual), assumed))
+        save = sentences(filled_in(context, usual), assumed)
         return next_steps(found.ranking, found.missing_evidence, save)
     remedies = [
         remedy_of(known[str(cause)], observations, naming_signals(found.ranking, cause)) for cause in names
@@ -276,6 +276,10 @@ def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Obser
         texts = (filled_in(context, getattr(remedy, kind), one) for remedy, one in remedies)
         return sentences(*dict.fromkeys(texts))
 
-    save = Step("save", sentences(filled_in(context, first.save or usual, shown), assumed))
-    ended = context.incident is not None and not context.incident.is_open
-    return remedy_steps(save, joined("restore"), joined("prevent"), ended=ended)
+    return remedy_steps(
+        save=sentences(filled_in(context, first.save or usual, shown), assumed),
+        restore=joined("restore"),
+        verify=joined("verify"),
+        prevent=joined("prevent"),
+        ended=context.incident is not None and not context.incident.is_open,
+    )

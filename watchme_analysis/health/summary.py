@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.arrivals import calm_message
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
-from watchme_analysis.inference.causes import Cause, Remedy, cause_names
+from watchme_analysis.inference.causes import Cause, Remedy, cause_names, saves
 from watchme_analysis.inference.findings import Missing, Ranked, Verdict
 from watchme_analysis.inference.known_lines import known_line
 from watchme_analysis.inference.signals import Observation
@@ -41,6 +42,7 @@ from watchme_analysis.text.message import (
     in_each_language,
     message,
     sentences,
+    translated,
     value_of,
 )
 from watchme_analysis.text.render import filled, placeholders, render
@@ -54,6 +56,8 @@ OF_CASE = {
     "host_url", "public_url", "public_host", "origin_ip", "container_url", "service", "container",
     "container_ip", "detail", "pool_threads", *SETTINGS, *commands("docker", "", ""),
 }  # fmt: skip
+# Signals of a process that starts again and again by itself.
+RESTARTING = {"container_crash_loop", "restarted_often"}
 # Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
 SERVER_ERROR = 500
 
@@ -110,8 +114,18 @@ def remedy_of(
     for remedy, one in product(cause.remedies_for(signals), observations):
         named = placeholders(render(remedy.text)) - OF_CASE
         if one.signal in remedy.signals and named <= one.values().keys():
-            return remedy, one
-    return cause.remedy, None
+            return _beside_restarts(remedy, observations), one
+    return _beside_restarts(cause.remedy, observations), None
+
+
+def _beside_restarts(remedy: Remedy, observations: Sequence[Observation]) -> Remedy:
+    """Return a remedy without a restart where the process restarts by itself: its prevention restores."""
+    restarts = "restart" in placeholders(render(remedy.restore))
+    if not (restarts and remedy.prevent and RESTARTING & {one.signal for one in observations}):
+        return remedy
+    words = [render(part, "ja") for part in (saves("health")["restarts"], remedy.prevent)]
+    in_vain = f"{render(saves('health')['restarts'])} {render(remedy.prevent)}"
+    return replace(remedy, restore=translated(in_vain, "".join(words)), prevent="")
 
 
 @once_per_context

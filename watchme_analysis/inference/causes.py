@@ -11,8 +11,9 @@ documentation) reads it from here, so that adding a cause means adding one file,
     blind_spots = ["rules of the edge that it does not export"]
     next_test = "Ask the origin without the edge: ..."
     save = "process"                             # what to save first, an entry of `_saves.toml`; optional
-    restore = "Remove the rule, then check ..."  # what to do once the cause is known ...
-    prevent = "Then ..."                         # ... and what keeps it from coming back; optional
+    restore = "Remove the rule."                 # what to do once the cause is known, one action ...
+    verify = "Check it with ..."                 # ... how to see that it worked; optional ...
+    prevent = "Set an alarm."                    # ... and later, to keep it from coming back; optional
     follows = ["app_down"]                       # causes that this one sets off or is fed by
 
     [needs]                                      # tables, and what they show
@@ -55,6 +56,8 @@ from watchme_analysis.text.render import render
 
 # Log-odds by grade: two to one, about five to one, twelve to one, and more than fifty to one.
 GRADES = {"weak": 0.7, "fair": 1.5, "strong": 2.5, "decisive": 4.0}
+# Parts of a remedy after what is saved first, in their order.
+PARTS = ("restore", "verify", "prevent")
 # Layers that a request passes, from the caller inwards, and nodes that a message passes; `none` is that of a
 # cause that stands for no fault.
 LAYERS = {
@@ -67,7 +70,7 @@ LAYERS = {
 
 @dataclass(frozen=True)
 class Remedy:
-    """What to do once a cause is known: save what the next part destroys, restore service, prevent the fault.
+    """What to do once a cause is known: save what the next part destroys, restore, verify, prevent.
 
     A part may be empty. The texts have the placeholders of :attr:`Cause.next_test`, and values that the
     signal states (:meth:`.signals.Observation.values`). ``signals`` show what exactly is at fault, which
@@ -77,6 +80,7 @@ class Remedy:
 
     save: Text = ""
     restore: Text = ""
+    verify: Text = ""
     prevent: Text = ""
     signals: tuple[str, ...] = ()
     title: Text = ""
@@ -85,7 +89,7 @@ class Remedy:
     @property
     def text(self) -> Text:
         """All parts as one text."""
-        parts = [part for part in (self.save, self.restore, self.prevent) if part]
+        parts = [part for part in (self.save, self.restore, self.verify, self.prevent) if part]
         japanese = None
         if not all(isinstance(part, str) for part in parts):
             japanese = "".join(render(part, "ja") for part in parts)
@@ -100,8 +104,8 @@ class Cause:
     may contain ``{placeholders}`` that the question fills in. ``cannot_see`` are blind spots that remain
     however much evidence there is, ``grades`` log-odds by signal id, and ``events`` names of events that
     begin the cause (``begins``) or undo it (``undoes``). The ``complement`` stands for "none of the others".
-    ``consumer`` holds ``next_test``, ``restore`` and ``prevent`` for a consumer of a queue that is no Lambda
-    function, where they differ.
+    ``consumer`` holds ``next_test`` and parts of the remedy for a consumer of a queue that is no Lambda
+    function, where they differ. ``undo`` says how to undo a change that began the cause, by its kind.
     """
 
     cause: str
@@ -118,6 +122,7 @@ class Cause:
     cannot_see: tuple[Text, ...] = ()
     grades: Mapping[str, float] = field(default_factory=dict)
     next_tests: Mapping[str, Text] = field(default_factory=dict)
+    undo: Mapping[str, Text] = field(default_factory=dict)
     complement: bool = False
     events: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     follows: tuple[str, ...] = ()
@@ -126,9 +131,8 @@ class Cause:
     def of_consumer(self) -> Cause:
         """Return the cause in the words for a consumer that is no Lambda function."""
         own, usual = self.consumer, self.remedy
-        remedy = replace(
-            usual, restore=own.get("restore", usual.restore), prevent=own.get("prevent", usual.prevent)
-        )
+        restore, verify, prevent = (own.get(name, getattr(usual, name)) for name in PARTS)
+        remedy = replace(usual, restore=restore, verify=verify, prevent=prevent)
         return replace(
             self,
             next_test=self.consumer.get("next_test", self.next_test),
@@ -230,6 +234,9 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         return {name: translated(words, other.get(name)) for name, words in found.get(table, {}).items()}
 
     consumer, consumer_ja = found.get("consumer", {}), found.get("consumer", {}).get("ja", {})
+    usual = _remedy(question, found)
+    usual = replace(usual, verify=usual.verify or saves(question).get("verify", ""))
+    of_consumer = translated(consumer.get("verify", ""), consumer_ja.get("verify")) or usual.verify
     cause = Cause(
         cause=file.removesuffix(".toml"),
         question=question,
@@ -237,15 +244,17 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         name=translated(found["name"], japanese.get("name")),
         layer=found["layer"],
         next_test=translated(found["next_test"], japanese.get("next_test")),
-        remedy=_remedy(question, found),
+        remedy=usual,
         remedies=tuple(
             replace(
-                _remedy(question, entry),
+                own,
+                verify=own.verify or (of_consumer if entry.get("consumer") else usual.verify),
                 signals=tuple(entry["signals"]),
                 title=translated(entry.get("title", ""), entry.get("ja", {}).get("title")),
                 consumer=bool(entry.get("consumer", False)),
             )
             for entry in found.get("remedies", ())
+            for own in [_remedy(question, entry)]
         ),
         prior=float(found.get("prior", 0.0)),
         page=found.get("page"),
@@ -255,6 +264,7 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         ),
         grades={name: _log_odds(grade) for name, grade in found.get("grades", {}).items()},
         next_tests=named("next_tests"),
+        undo=named("undo"),
         complement=complement,
         follows=tuple(found.get("follows", ())),
         consumer={
@@ -274,7 +284,6 @@ def _log_odds(grade: str) -> float:
 def _remedy(question: str, entry: Mapping[str, Any]) -> Remedy:
     """Return the remedy of a cause's file, or of one of its entries ``remedies``."""
     japanese = entry.get("ja", {})
-    restore, prevent = (
-        translated(entry.get(name, ""), japanese.get(name)) for name in ("restore", "prevent")
-    )
-    return Remedy(saves(question)[entry["save"]] if "save" in entry else "", restore, prevent)
+    save = saves(question)[entry["save"]] if "save" in entry else ""
+    restore, verify, prevent = (translated(entry.get(name, ""), japanese.get(name)) for name in PARTS)
+    return Remedy(save, restore, verify, prevent)

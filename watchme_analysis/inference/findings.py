@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Status = Literal["supported", "refuted", "inconclusive"]
 Verdict = Literal["supported", "inconclusive", "no_incident"]
-StepKind = Literal["save", "restore", "prevent", "test"]
+StepKind = Literal["save", "restore", "verify", "redrive", "prevent", "test"]
 SCHEMA_VERSION = "2"
 # MIME type of a diagnosis in a notebook, for nbval to compare and the report to collect.
 FINDING_MIME = "application/vnd.watchme.finding+json"
@@ -117,7 +117,10 @@ def iso_time(moment: datetime | None) -> str | None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Step:
-    """A step of what to do now: ``save`` evidence, ``restore`` service, ``prevent``, or ``test`` a cause."""
+    """A step of what to do: ``save`` evidence, ``restore`` service, ``verify`` it, ``redrive``, ``prevent``.
+
+    While the cause is open, it is to ``test`` it.
+    """
 
     kind: StepKind
     text: Text

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from watchme_analysis.inference.causes import causes
-from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked, Step
+from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked, Step, StepKind
 from watchme_analysis.inference.weighing import narrowed, undecided
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.message import (
@@ -37,6 +37,8 @@ MOST_LINES, COLUMNS = 25, 80
 _STATED_BESIDE = ("waiting_peak", "oldest_age_peak")
 # Data that end longer before an answer is written do not show the present, by choice.
 OLD = timedelta(hours=1)
+# From twice this age on, only whole days are stated.
+DAY = timedelta(days=1)
 # Unknown facts that the first screen names, those first that decide what to do.
 MOST_UNKNOWN = 3
 _DECIDING = (
@@ -131,6 +133,8 @@ def _age(diagnosis: Mapping[str, Any], written: datetime | None) -> float | None
     """Return how many seconds before an answer its data ended; None for recent or undated data."""
     ends = [one["value"] for one in diagnosis.get("facts") or () if one["id"] == "data_end" and one["value"]]
     age = written - datetime.fromisoformat(ends[0]) if written and ends else timedelta()
+    if age > 2 * DAY:
+        age -= age % DAY
     return age.total_seconds() if age > OLD else None
 
 
@@ -198,29 +202,35 @@ def reasons(found: Diagnosis) -> tuple[Evidence, ...]:
 
 
 def remedy_steps(
-    save: Step | None, restore: Text | None, prevent: Text | None, *, ended: bool, recover: Text | None = None
+    *,
+    save: Text | None,
+    restore: Text | None,
+    verify: Text | None,
+    redrive: Text | None = None,
+    prevent: Text | None,
+    ended: bool,
 ) -> tuple[Step, ...]:
-    """Return what to do about a known cause: save, restore the service, recover its work, prevent.
+    """Return what to do about a known cause, one action a step, in this order.
 
-    After an incident that ended by itself, prevention comes before what to do if it returns.
+    Prevention comes later. After an incident that ended by itself, nothing is to restore unless it returns.
     """
-    saved = (save,) if save else ()
-    prevented = (Step("prevent", prevent),) if prevent else ()
-    if ended and restore:
-        again = Step("restore", message("step-if-it-returns", step=value_of(restore)))
-        now = (Step("restore", recover),) if recover else ()
-        return (*saved, *now, *prevented, again)
-    restored = sentences(restore, recover)
-    return (*saved, *((Step("restore", restored),) if restored else ()), *prevented)
+    again = message("step-if-it-returns", step=value_of(restore)) if ended and restore else None
+    tonight: tuple[tuple[StepKind, Text | None], ...] = (("restore", restore), ("verify", verify))
+    later = message("step-later", step=value_of(prevent)) if prevent else None
+    ordered: tuple[tuple[StepKind, Text | None], ...] = (
+        ("save", save), *(() if again else tonight), ("redrive", redrive), ("prevent", later),
+        ("restore", again),
+    )  # fmt: skip
+    return tuple(Step(kind, text) for kind, text in ordered if text)
 
 
-def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step | None) -> tuple[Step, ...]:
+def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Text | None) -> tuple[Step, ...]:
     """Return what to do while the cause is open: save, then one test.
 
     The test of the likeliest cause counts, else the evidence to collect. A command that the first step
     (``save``) names is not repeated.
     """
-    saved = (save,) if save else ()
+    saved = (Step("save", save),) if save else ()
     if group := undecided(ranking):
         return (*saved, Step("test", group[0].finding.next_test))
     if not missing:
@@ -229,7 +239,7 @@ def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Step
     lines = [line.partition("  #")[0] for line in render(first.how).splitlines() if line[:1] != "#"]
     collect = message("step-collect", what=value_of(first.what), why=value_of(first.why))
     # Several lines belong together; they stand in the list of missing evidence.
-    said = render(save.text) if save else ""
+    said = render(save) if save else ""
     shown = f"`{lines[0]}`" if len(lines) == 1 and lines[0] not in said else None
     return (*saved, Step("test", sentences(collect, shown)))
 

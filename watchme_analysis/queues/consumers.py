@@ -49,7 +49,8 @@ class Consumer:
     """A consumer as its platform (``ecs``, ``ec2``, ``kubernetes``) described it, else None.
 
     The fields are those of the table ``consumers``. ``service`` is the name under which ``app_log`` holds its
-    log. A ``program`` is known by its log alone; its commands take it to run in Docker.
+    log, ``before`` the task definition that ran before. A ``program`` is known by its log alone; its commands
+    take it to run in Docker.
     """
 
     platform: str
@@ -60,6 +61,7 @@ class Consumer:
     running: int | None = None
     log_group: str | None = None
     service: str | None = None
+    before: str | None = None
 
     @property
     def log(self) -> tuple[str, str, str] | None:
@@ -69,26 +71,32 @@ class Consumer:
         return None if self.log_group is None else ("log_events", "log_group", self.log_group)
 
     def commands(self, since: str) -> Mapping[str, str]:
-        """Return the commands that show, start and restore it, and print its log since a time."""
+        """Return the commands that show, start and roll back, print revisions, and the log since a time."""
         name = shell_word(self.name)
         wanted = str(self.desired or 1)
         if self.platform == "ecs":
             of = f"{shell_option('--cluster', self.cluster or 'CLUSTER', 'CLUSTER')} --service {name}"
             state = f"aws ecs describe-services {of.replace('--service ', '--services ')}"
             start = f"aws ecs update-service {of} --desired-count {wanted}"
-            back = f"aws ecs update-service {of} --task-definition {self._earlier()}"
+            family = shell_word((self.definition or "FAMILY").partition(":")[0], "FAMILY")
+            revisions = f"aws ecs list-task-definitions --family-prefix {family} --sort DESC"
+            before = shell_word(self.before or "REVISION", "REVISION")
+            back = f"aws ecs update-service {of} --task-definition {before}"
         elif self.platform == "ec2":
             group = f"--auto-scaling-group-name {name}"
             state = f"aws autoscaling describe-scaling-activities {group}"
             start = f"aws autoscaling set-desired-capacity {group} --desired-capacity {wanted}"
-            back = f"aws autoscaling start-instance-refresh {group}"
+            revisions = f"aws autoscaling describe-instance-refreshes {group}"
+            back = f"aws autoscaling rollback-instance-refresh {group}"
         elif self.platform == "program":
-            state, start = "docker ps --all", "docker restart CONTAINER"
-            back = start
+            state, start, revisions = "docker ps --all", "docker restart CONTAINER", "docker images"
+            image = "$(docker inspect -f '{{.Config.Image}}' CONTAINER)"
+            back = f"docker tag IMAGE {image} && docker compose up -d --no-build"
         else:
             of = f"{name}{' -n ' + shell_word(self.cluster) if self.cluster else ''}"
             state = f"kubectl describe deployment {of}"
             start = f"kubectl scale deployment {of} --replicas={wanted}"
+            revisions = f"kubectl rollout history deployment {of}"
             back = f"kubectl rollout undo deployment {of}"
         log = f"aws logs tail {shell_word(self.log_group or 'LOG_GROUP', 'LOG_GROUP')} --since {since}"
         if self.platform == "kubernetes":
@@ -97,13 +105,8 @@ class Consumer:
             log = f"docker logs --since {since} CONTAINER"
         return {
             "consumer": name, "consumer_state": state, "consumer_start": start, "consumer_back": back,
-            "consumer_log": log,
+            "consumer_log": log, "consumer_revisions": revisions,
         }  # fmt: skip
-
-    def _earlier(self) -> str:
-        family, _, revision = (self.definition or "").partition(":")
-        known = revision.isdecimal() and int(revision) > 1
-        return shell_word(f"{family}:{int(revision) - 1}" if known else "REVISION", "REVISION")
 
 
 def likeness(queue: str, name: str) -> float:
@@ -151,7 +154,7 @@ def _consumer(tables: Tables, row: dict[str, Any], given: Mapping[str, dict[str,
     log_group = row["log_group"] or given.get(row["definition"], {}).get("log_group")
     return Consumer(
         row["platform"], row["name"], row["cluster"], row["definition"], desired, running, log_group,
-        own[0] if own else None,
+        own[0] if own else None, row["definition_before"],
     )  # fmt: skip
 
 

@@ -36,7 +36,11 @@ _SHOWN_BY = {
     "SECONDS": "aws lambda list-functions",
     "CLUSTER": "aws ecs list-clusters",
     "LOG_GROUP": "aws logs describe-log-groups",
-    "REVISION": "aws ecs list-task-definitions",
+    "REVISION": "aws ecs list-task-definitions --sort DESC",
+    "VERSION": "aws lambda list-versions-by-function --function-name FUNCTION",
+    "ALIAS": "aws lambda list-aliases --function-name FUNCTION",
+    "IMAGE": "docker images",
+    "COMMIT": "git log --oneline",
     "TASK": "aws ecs list-tasks --cluster CLUSTER",
     "INSTANCE_ID": "aws ec2 describe-instances",
 }
@@ -45,8 +49,8 @@ _DESCRIBED = ("CASE", "FOLDER", "HEALTH_URL", "ORIGIN_IP", "START", "END", "TOKE
 WORDS = (*_SHOWN_BY, *_DESCRIBED)
 # Programs that advice calls: other code in backticks is a directive, a call or a setting.
 _PROGRAMS = (
-    "aws", "awk", "cp", "curl", "df", "docker", "journalctl", "kubectl", "nginx", "nsenter", "pgrep", "ping",
-    "ss", "sudo", "systemctl", "systemd-cgtop", "top", "vmstat", "watchme",
+    "aws", "awk", "cp", "curl", "df", "docker", "git", "journalctl", "kubectl", "nginx", "nsenter", "pgrep",
+    "ping", "ss", "sudo", "systemctl", "systemd-cgtop", "top", "vmstat", "watchme",
 )  # fmt: skip
 
 
@@ -83,9 +87,15 @@ def meanings(text: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> t
 def with_meanings(text: str, language: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return a text after the commands that find what its words in capitals stand for, before descriptions.
 
-    ``shown_by`` has commands that show the value of a word, where the case makes them more exact.
+    A command that stands in the text itself is not repeated. ``shown_by`` has commands that show the value of
+    a word, where the case makes them more exact.
     """
-    said = meanings(text, shown_by)
+
+    def is_new(one: Message) -> bool:
+        command = one.values.get("command")
+        return not isinstance(command, Code) or f"`{command.text}`" not in text
+
+    said = [*filter(is_new, meanings(text, shown_by))]
     found = [render(one, language) for one in said if one.id == "value-shown-by"]
     described = [render(one, language) for one in said if one.id != "value-shown-by"]
     return ("" if language == "ja" else " ").join([*found, text, *described])

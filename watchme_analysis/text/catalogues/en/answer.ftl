@@ -178,6 +178,8 @@ answer-cause-narrowed = Cause open, but known so far: { $title }.{ $number ->
    *[other] {" "}Not settled yet: { $causes }.
   }
 answer-no-incident = No incident ({ $confidence } sure).
+step-undo-change = Undo the change of { $resource } at { $time } ({ $change }).
+step-later = Later: { $step }
 step-if-it-returns = If it returns: { $step }
 step-collect = Collect { $what }. { $why }
 facts-unknown = Unknown
