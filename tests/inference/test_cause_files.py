@@ -1,7 +1,7 @@
 """The cause files that ship: each has the keys that are read, and refers to what exists."""
 
 import tomllib
-from itertools import chain
+from itertools import chain, product
 
 import pytest
 
@@ -10,7 +10,7 @@ from watchme_analysis.health import detectors
 from watchme_analysis.inference.causes import GRADES, LAYERS, cause_folder, causes, explained, saves
 from watchme_analysis.log_messages.known_messages import known_messages
 from watchme_analysis.schema import TABLES
-from watchme_analysis.text.render import placeholders
+from watchme_analysis.text.render import placeholders, render
 
 SIGNALS = {"health": detectors.SIGNALS, "backlog": backlog.SIGNALS}
 TRANSLATED = {
@@ -86,3 +86,24 @@ def test_the_complement_comes_last_and_a_causes_own_grade_prevails():
     own = read("health", "app_saturation.toml")["grades"]
     found = next(one for one in causes("health") if one.cause == "app_saturation")
     assert all(abs(found.log_odds(name)) == GRADES[grade.removeprefix("-")] for name, grade in own.items())
+
+
+@pytest.mark.parametrize("question", LAYERS)
+def test_a_signal_names_one_mechanism_for_every_consumer(question):
+    """Title and steps come from the same entry, whichever consumer is drained and whatever is known."""
+    for cause in causes(question):
+        titles, usual, others = {}, set(), set()
+        for remedy in cause.remedies:
+            assert render(remedy.restore), cause.cause
+            (others if remedy.consumer else usual).update(remedy.signals)
+            for signal, language in product(remedy.signals, ("en", "ja")):
+                titles.setdefault((signal, language), set()).add(render(remedy.title, language))
+        assert [key for key, words in titles.items() if len(words - {""}) > 1] == [], cause.cause
+        assert others <= usual, cause.cause
+
+
+def test_a_decisive_signal_comes_before_a_weak_one():
+    cause = next(one for one in causes("health") if one.cause == "app_saturation")
+    for signals in ({"memory_full": 2.5, "cpu_held": 4.0}, {"cpu_held": 4.0, "memory_full": 2.5}):
+        assert "cpu_held" in cause.remedies_for(signals)[0].signals
+    assert cause.remedies_for({}) == [cause.remedy]
