@@ -129,7 +129,7 @@ def test_evidence_is_saved_before_a_restart_is_advised():
     assert [
         name
         for name, text in replaced.items()
-        if not 0 <= text.find("docker logs --timestamps") < text.find("docker compose up -d")
+        if not 0 <= text.find("docker logs --t") < text.find("docker compose up -d")
     ] == []
     for language in ("", ".ja"):
         runbook = (root / "docs" / f"runbook{language}.md").read_text(encoding="utf-8")

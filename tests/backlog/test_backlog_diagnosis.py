@@ -132,7 +132,11 @@ def pipelines_of(*queues, consumer=None, **settings):
     """Return a context of affected queues with one function or other consumer, and some settings."""
     function = "worker" if consumer is None else None
     given = {"function": function, "consumer": consumer, "settings": RecordedSettings(**settings)}
-    items = [SimpleNamespace(pipeline=SimpleNamespace(queue=name, **given)) for name in queues]
+    given |= {"frame": pd.DataFrame()}
+    items = [
+        SimpleNamespace(pipeline=SimpleNamespace(queue=name, **given), first_trouble=lambda: None)
+        for name in queues
+    ]
     return BacklogContext(tuple(items), tuple(items), ())
 
 

@@ -14,7 +14,7 @@ from worlds.waiting_queue import MINUTES, START, write_waiting_queue
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.delivery.changes import NEW_INCIDENT, QuestionState, compare
 from watchme_analysis.delivery.content import content_of
-from watchme_analysis.delivery.notice import notice_of_change
+from watchme_analysis.delivery.notice import notice_of
 from watchme_analysis.mcp.tools import Tools
 from watchme_analysis.notebook import open_backlog, open_health
 from watchme_analysis.present.short_answer import stored_answer
@@ -55,7 +55,7 @@ def surfaces(page, question, language, folder, monkeypatch):
     window = Window(page.window.start, page.window.end + timedelta(hours=1))
     _, (change, *_) = compare("orders", question, QuestionState(), found, window)
     assert NEW_INCIDENT in change.kinds
-    notice = notice_of_change(change, "orders", question, window.end)
+    notice = notice_of(change.kinds[0], "orders", question, window.end, incident=change.incident)
     tools = Tools((folder.parent,), language=language)
     asked = tools.diagnose(page.investigation.case.name)[question]
     about = ("headline", "facts", "cause_line", "now")
@@ -95,6 +95,8 @@ def test_every_surface_begins_with_the_same_answer(cases, name, language, tmp_pa
             steps = ()
             zeros = ("0", render(message("fact-messages", messages=0), language))
             facts = [value for _, value in answer.known if value not in zeros]
+        if surface == "object":  # 25 lines, of which the first step has its own in any case
+            steps = steps[:1]
         if surface == "mcp":  # its JSON has every fact by itself, also those that are unknown
             facts = [f"{found}: {value}" for found, value in answer.known]
         for part in (answer.headline, *facts, answer.cause, *steps):

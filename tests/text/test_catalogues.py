@@ -200,7 +200,7 @@ def observed():
 
     The messages are named by its signal, or by its ``words``; values are None where they are not all named.
     """
-    at = {"observation": 1, "seen": 0, "ended": 0}
+    at = {"observation": 1, "impatient": 1, "seen": 0, "ended": 0}
     found = []
     for path in sorted((PACKAGE / "health" / "signals").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -153,7 +153,7 @@ def filled_in(
     }
     shown_by = _shown_by(queue) if queue is not None else {}
     if change is not None:
-        before = f"Versions[?LastModified<'{change.time:%Y-%m-%dT%H:%M:%S}'].[Version,LastModified]"
+        before = "Versions[].[Version,LastModified]"
         shown_by["VERSION"] = (
             f'aws lambda list-versions-by-function {option} --query "{before}" --output text'
         )

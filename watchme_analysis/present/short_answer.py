@@ -169,11 +169,13 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
     lines = [(name, line) for name, some in parts if some for line in (*some, *[""] * (name != "cause"))]
     last = [("more", line) for line in paragraph(more)] if more else []
     left = MOST_LINES - len(lines) - len(last)
-    # Part of a command is of no use. The first steps matter most; all are in the full answer.
+    # Part of a command is of no use: a step for which there is no room, beside a blank line and a line of the
+    # first reason, is in the full answer alone.
+    kept = 2 if found.reasons else 1
     for at, step in enumerate(found.now, 1):
         shown_step = paragraph(step, f"{at}. ")
-        if at > 1 and len(shown_step) > left:
-            break
+        if at > 1 and len(shown_step) > left - kept:
+            continue
         lines += [("now", line) for line in shown_step]
         left -= len(shown_step)
     if found.now:

@@ -73,7 +73,7 @@ def edge(context: HealthContext) -> Iterator[Observation]:
     is_short = cut & ~by_rule & short_of_usual(context, bad, "edge_s")
     at_edge = fate.isin(BY_EDGE)
     if (found := most_affected(context, bad[is_short], bad)) is not None:
-        yield impatient(context, "edge", *found, timeout_rule(context) or edge_rule(context))
+        yield impatient(context, "edge_impatient", *found, timeout_rule(context) or edge_rule(context))
     elif most_affected(context, bad[at_edge], bad) is None:
         passed, rows = int((~is_short & ~at_edge).sum()), of_joined("edge", bad)
         strength = by_count(len(bad))

@@ -178,7 +178,7 @@ def _fate(context: HealthContext, rows: pd.DataFrame, address: str) -> Text:
 
 
 def _cut_off(context: HealthContext, rows: pd.DataFrame, total: int) -> Observation:
-    return impatient(context, "nginx", rows, total, _set_here(context, "proxy_read_timeout"))
+    return impatient(context, "nginx_impatient", rows, total, _set_here(context, "proxy_read_timeout"))
 
 
 def _set_here(context: HealthContext, name: str) -> Text | None:

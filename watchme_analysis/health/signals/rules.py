@@ -192,13 +192,17 @@ def nginx_rule(context: HealthContext) -> Text | None:
 
 
 def impatient(
-    context: HealthContext, side: str, rows: pd.DataFrame, total: int, rule: Text | None
+    context: HealthContext, name: str, rows: pd.DataFrame, total: int, rule: Text | None
 ) -> Observation:
-    """Return the observation of requests that a layer ended sooner than their endpoints usually take."""
+    """Return the observation of requests that a layer ended sooner than their endpoints usually take.
+
+    ``name`` is that of the signal, and begins with the layer.
+    """
+    side = name.partition("_")[0]
     cut_s = float(rows[f"{side}_s"].median())
     return observation(
         context,
-        f"{side}_impatient",
+        name,
         of_joined(side, rows),
         (cut_s, "s"),
         rule=rule,

@@ -158,9 +158,9 @@ fact-error = Error: { $value }
 
 # Cause
 answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $beside ->
-    [linked] {" "}The { $confidence } covers this cause alone. It goes together with { $linked }.
-    [others] {" "}The { $confidence } covers this cause alone. A second fault beside it: { $others }.
-    [both] {" "}The { $confidence } covers this cause alone. It goes together with { $linked }. A second fault beside it: { $others }.
+    [linked] {" "}Together with (not part of the { $confidence }): { $linked }.
+    [others] {" "}A second fault (not part of the { $confidence }): { $others }.
+    [both] {" "}Together with (not part of the { $confidence }): { $linked }. A second fault: { $others }.
    *[none] {""}
   }
 answer-cause-named = { $title } ({ $name })
