@@ -81,7 +81,11 @@ def _mark(path: Path, content: bytes, environ: Mapping[str, str]) -> Path | None
 
 def _folder(environ: Mapping[str, str]) -> Path | None:
     """Return the folder of this user's data; None where the user has none."""
-    data = environ.get("XDG_DATA_HOME", "")
+    return _below(environ.get("XDG_DATA_HOME", ""), environ.get("HOME", ""))
+
+
+@cache  # a redrive makes a seal for each message, whenever it reads the log
+def _below(data: str, home: str) -> Path | None:
     # A relative path would lie in whatever folder the command runs in.
-    home = Path(data) if os.path.isabs(data) else Path(environ.get("HOME", ""), ".local", "share")  # noqa: PTH117
-    return home / "watchme" if home.is_absolute() else None
+    path = Path(data) if os.path.isabs(data) else Path(home, ".local", "share")  # noqa: PTH117
+    return path / "watchme" if path.is_absolute() else None

@@ -645,7 +645,7 @@ class _Run:
         name, said = self.by_key[key].message_id, {}
         if event in _ACTIONS:
             # A created message is known by the id that it got when it was sent.
-            known = [each["as"] for each in self.journal.entries if each["key"] == key and "as" in each]
+            known = [each["as"] for each in self.journal.by_key.get(key, ()) if "as" in each]
             step = name or details.get("as", (known or [key])[-1])
             sentence = message(f"redrive-event-{event}", message=Resource(str(step)))
             resource = resource_name(self.task.queue_url)
@@ -685,9 +685,7 @@ class _Run:
         item, found = self.by_key[key], []
         own_work = (item.work_item, item.work_key) in self.own_work
         work = (item.work_item, item.work_key) if own_work else (None, None)
-        for entry in self.journal.entries:
-            if entry["key"] != key:
-                continue
+        for entry in self.journal.by_key.get(key, ()):
             if entry["event"] == SENDING:
                 shown = work if entry.get("seal") == seal_of(key) else (None, None)
                 found.append(SentMessage(None, datetime.fromisoformat(entry["at"]), *shown))

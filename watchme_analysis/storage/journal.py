@@ -43,14 +43,15 @@ def utc_now() -> datetime:
 class Journal:
     """An opened journal; from :func:`open_journal`.
 
-    ``path``: file of the journal; ``last``: last entry of each key; ``entries``: all entries, in the order in
-    which they were written; ``now``: returns the time of an entry.
+    ``path``: file of the journal; ``last``: last entry of each key; ``by_key``: all entries of each key;
+    ``entries``: all entries, in the order in which they were written; ``now``: returns the time of an entry.
     """
 
     path: Path
     _file: IO[str] | None = None
     now: Callable[[], datetime] = utc_now
     last: dict[str, dict[str, Any]] = field(default_factory=dict)
+    by_key: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
     # Ends the line that a failed write may have left.
     _torn: str = ""
@@ -86,6 +87,7 @@ class Journal:
     def _add(self, entry: dict[str, Any]) -> None:
         self.entries.append(entry)
         self.last[entry["key"]] = entry
+        self.by_key.setdefault(entry["key"], []).append(entry)
 
 
 @contextmanager
