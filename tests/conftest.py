@@ -25,7 +25,7 @@ from watchme_analysis.config import KEYS, PREFIX, trust_file
 # them find nothing more the next time; the fuzzers draw others each night.
 settings.register_profile(
     "project",
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     print_blob=True,

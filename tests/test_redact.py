@@ -146,6 +146,12 @@ ADVERSE = [
     "-----BEGIN " + "PRIVATE KEY-----", "pass1", "passpass_", "pin=....", "session:::",
     'password=\\"', "authorization: bearer  ",
     "/token: ", "bearer ", "--a-", "<a:", "a-.webhook", "'cookie', 'a', ", "xox" + "b-", " \t", "?code=.",
+    # Those that a decoding meets.
+    "%70", "%25", "%2525", "\\u0070", "\\", "\\\\u", "パスワード", "パスワードは", "「", "token=Bearer ",
+    'cookie: a="', 'cookie: a="b"; ', "authorization: Digest a=\"b\", ", "name: token value: ",
+    '"value":"', "curl -u a:",
+    '"value": "x", "name": ', "sk-", "sk-ant-", "xoxb-", "1" * 9 + ":AA", "npm_a", "hf_", "s.",
+    "é@", "basic a", "bearer 1",
 ]  # fmt: skip
 
 
@@ -157,7 +163,7 @@ def seconds(text):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("piece", ADVERSE)
-def test_masking_takes_time_in_proportion_to_the_length(piece):
+def test_decoding_and_masking_take_time_in_proportion_to_the_length(piece):
     short, long = (f"{piece * (size // len(piece))}=" for size in (5_000, 40_000))
     # Eight times the length; in the square of it, it would be 64 times. A disturbed measurement is repeated.
     assert any(seconds(long) < 24 * max(seconds(short), 0.0005) for _ in range(2))

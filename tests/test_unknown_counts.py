@@ -88,7 +88,9 @@ def test_a_diagnosis_counts_nothing_that_the_evidence_does_not_show(case):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize(
+    ("case", "language"), [(log_of_failures, "en"), (snapshot_of_a_queue, "ja")], indirect=["case"]
+)
 def test_no_surface_states_a_zero_that_the_evidence_does_not_show(case, language, tmp_path):
     said = {
         form: printed("diagnose", "backlog", case.path, "--language", language, "--output", form)

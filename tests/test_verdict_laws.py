@@ -102,21 +102,21 @@ def moved(verdict, by):
 
 @pytest.mark.slow(fast=1)
 @pytest.mark.parametrize("name", RAW)
-def test_other_names_change_no_verdict(name, usual, judged):
-    files, _, verdict, _ = usual(name)
-    rename = renaming(files)
-    assert judged({rename(path): rename(text) for path, text in files.items()}) == verdict
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("name", RAW)
-def test_another_day_on_which_clocks_go_back_moves_the_incident_alone(name, usual, judged):
+def test_names_clock_and_order_of_files_change_no_verdict(name, usual, judged):
+    """Make all changes at once; the day is one on which clocks go back, in the middle of the incident."""
     files, case, verdict, _ = usual(name)
     start, end = verdict["start"] or case.window.start, verdict["end"] or case.window.end
     step = timedelta(seconds=1) if name.startswith("health") else timedelta(minutes=5)  # as logs and metrics
     by = (CLOCKS_GO_BACK - start - (end - start) / 2) // step * step
-    there = {path: at_other_times(text, lambda at: at + by, BERLIN) for path, text in files.items()}
-    assert judged(there) == moved(verdict, by)
+    rename = renaming(files)
+    parts = sorted({path.split("/")[0] for path in files}, reverse=True)
+    other = {
+        f"{parts.index(path.split('/')[0]):03d}/{rename(path)}": rename(
+            at_other_times(files[path], lambda at: at + by, BERLIN)
+        )
+        for path in sorted(files, reverse=True)
+    }
+    assert judged(other) == moved(verdict, by)
 
 
 @pytest.mark.slow(fast=1)
@@ -149,34 +149,26 @@ def test_names_clock_and_neighbour_change_no_made_up_verdict(name, made_up):
 
 
 @pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("name", ["orders-failing", "health-threadpool", "backlog-dlq", "throttled 3"])
-@pytest.mark.parametrize("copy", ["again/{}.gz", "{} (1){}"])
-def test_second_copy_of_each_file_changes_nothing(name, copy, usual, judged):
-    files, _, verdict, summary = usual(name)
-    paths = {path: PurePath(path) for path in files}
-    parts = {
-        path: (path,) if ".gz" in copy else (at.with_suffix(""), at.suffix) for path, at in paths.items()
-    }
-    copies = {copy.format(*parts[path]): text for path, text in files.items()}
-    assert judged(files | copies, "summary") == verdict | summary
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("name", ["health-threadpool", "health-healthy", "backlog-dlq"])
-def test_order_within_a_second_changes_nothing(name, usual, judged):
+@pytest.mark.parametrize(
+    ("name", "copy"),
+    [
+        ("health-threadpool", "again/{}.gz"),
+        ("backlog-dlq", "{} (1){}"),
+        ("throttled 3", "again/{}.gz"),
+        ("health-healthy", "{} (1){}"),
+    ],
+)
+def test_order_within_a_second_and_copies_of_files_change_nothing(name, copy, usual, judged):
     files, _, verdict, summary = usual(name)
     logs = {
         path: shuffled(path, text)
         for path, text in files.items()
         if path.endswith((".log", ".csv", "l")) or (path.startswith("logs/") and '"results"' in text)
     }
-    assert judged(files | logs, "summary") == verdict | summary
-
-
-@pytest.mark.slow(fast=1)
-@pytest.mark.parametrize("name", RAW)
-def test_order_of_files_changes_nothing(name, usual, judged):
-    files, _, verdict, _ = usual(name)
-    parts = sorted({path.split("/")[0] for path in files}, reverse=True)
-    order = sorted(files, reverse=True)
-    assert judged({f"{parts.index(path.split('/')[0]):03d}/{path}": files[path] for path in order}) == verdict
+    texts = files | logs
+    paths = {path: PurePath(path) for path in texts}
+    parts = {
+        path: (path,) if ".gz" in copy else (at.with_suffix(""), at.suffix) for path, at in paths.items()
+    }
+    copies = {copy.format(*parts[path]): text for path, text in texts.items()}
+    assert judged(texts | copies, "summary") == verdict | summary

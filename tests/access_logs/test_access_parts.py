@@ -2,7 +2,7 @@ import gzip
 import io
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from watchme_analysis.access_logs.input import find_inputs
@@ -16,7 +16,6 @@ class Trickle(io.BytesIO):
         return super().read(min(size, 5))
 
 
-@settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\n", b"")), max_size=20),
     st.booleans(),

@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from worlds.access_samples import requests
 
@@ -47,7 +47,6 @@ def test_percentiles_carry_the_number_of_requests_with_a_time():
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 100_000).map(lambda one: one / 1000), min_size=1, max_size=200))
 def test_percentiles_are_right_within_a_bucket(seconds):
     summary = AccessSummary()
@@ -128,7 +127,6 @@ paths = st.one_of(st.none(), st.lists(parts, min_size=1, max_size=4).map(lambda 
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
 @given(st.lists(paths, max_size=12), st.integers(0, 3))
 def test_the_loop_finds_the_families_that_the_pattern_finds(given_paths, cut):
     values = array_of(given_paths, "text").slice(cut)

@@ -3,7 +3,7 @@ import tracemalloc
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from watchme_analysis.access_logs.error_requests import (
@@ -52,7 +52,6 @@ def candidates(error_log, access_log, size=3):
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.fixed_dictionaries({"time": SECONDS.map(at), "path": PATHS}), max_size=20).map(
         lambda rows: errors(*rows)

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from worlds.together import together
 
@@ -71,7 +71,6 @@ pieces = st.sampled_from([b"007", b"1e3", b"0", b"", b"-", b"00.5", b"1.", b"nul
 
 
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None)
 @given(st.data(), keys, st.sampled_from([(", ", ": "), (",", ":")]))
 def test_all_ways_read_the_same_of_any_shape(data, names, marks):
     names = list(dict.fromkeys([*names, "status", data.draw(st.sampled_from(["path", "request", "b-c"]))]))

@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from watchme_analysis.evidence.prober import COLUMNS
@@ -63,7 +63,6 @@ def test_a_line_that_is_cut_at_any_byte_is_rejected_alone(tmp_path):
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
 @given(
     errors=some.lists(some.sampled_from(ERRORS), min_size=2, max_size=12),
     names=some.sampled_from([tuple(HEADER.strip().split(",")), COLUMNS]),

@@ -4,7 +4,7 @@ import os
 from io import BytesIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from worlds.messages import messages_in
 
@@ -29,7 +29,6 @@ def test_torn_gzip_keeps_its_good_part_and_says_so():
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
 @given(
     st.lists(st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=5)), max_size=6), st.data()
 )

@@ -1,6 +1,5 @@
-"""Views of tables, texts, links and findings: everything that they show, as HTML and as text."""
+"""Views of tables and findings: their cells, columns and losses, and what a verdict states."""
 
-import base64
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -17,10 +16,6 @@ from watchme_analysis.inference.findings import (
 )
 from watchme_analysis.present.coverage import coverage_table, losses_table
 from watchme_analysis.present.display import (
-    FigureView,
-    LinksView,
-    TableView,
-    TextView,
     cell,
     column_heads,
     table,
@@ -45,77 +40,6 @@ MASKED = "password=***"
 
 def said(message_id, **values):
     return render(message(message_id, **values), "en", TOKYO)
-
-
-def test_a_figure_is_a_png_with_its_description():
-    view = FigureView("timeline", b"\x89PNG", "What it shows.", ("a",))
-    assert view._repr_mimebundle_() == (
-        {"image/png": base64.b64encode(b"\x89PNG").decode(), "text/plain": "What it shows."},
-        {"image/png": {"alt": "What it shows.", "name": "timeline", "width": 760}},
-    )
-
-
-def test_a_table_as_html_and_text():
-    view = TableView(
-        "Caption <1>",
-        ("name <n>", "count", "command"),
-        (("a-b", "1", "x --since 1h"), (SECRET, "20", SECRET)),
-        "Note `code`.",
-        frozenset({1}),
-        frozenset({2}),
-    )
-    command = ";white-space:pre-wrap;overflow-wrap:anywhere;min-width:22em;font-family:monospace"
-    assert view.to_html() == (
-        '<div class="watchme-table" style="overflow-x:auto">\n'
-        '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">\n'
-        '<caption style="text-align:left;font-weight:bold;padding:4px 0">Caption &lt;1&gt;</caption>\n'
-        '<thead><tr><th scope="col" style="text-align:left">name &lt;n&gt;</th>'
-        '<th scope="col" style="text-align:right">count</th>'
-        '<th scope="col" style="text-align:left">command</th></tr></thead>\n<tbody>\n'
-        # Short names with hyphens stay on a line; what is typed is not masked.
-        '<tr><td style="text-align:left;white-space:nowrap">a-b</td><td style="text-align:right">1</td>'
-        f'<td style="text-align:left{command}">'
-        'x <span style="white-space:nowrap">--since</span> 1h</td></tr>\n'
-        f'<tr><td style="text-align:left">{MASKED}</td><td style="text-align:right">20</td>'
-        f'<td style="text-align:left{command}">{SECRET}</td></tr>\n'
-        '</tbody>\n</table>\n<p style="margin:2px 0;font-size:90%">Note <code>code</code>.</p>\n</div>'
-    )
-    assert view.to_text().splitlines() == [
-        "Caption <1>",
-        "name <n>      count  command",
-        "a-b               1  x --since 1h",
-        f"{MASKED}     20  {SECRET}",
-        "Note `code`.",
-    ]
-    assert view._repr_mimebundle_() == {"text/html": view.to_html(), "text/plain": view.to_text()}
-
-
-def test_a_text_is_paragraphs_and_a_numbered_list():
-    assert TextView(("First `a`.", SECRET), ("one", "two"))._repr_mimebundle_() == {
-        "text/html": (
-            f"<p>First <code>a</code>.</p>\n<p>{MASKED}</p>\n<ol>\n<li>one</li>\n<li>two</li>\n</ol>"
-        ),
-        "text/plain": f"First `a`.\n{MASKED}\n1. one\n2. two",
-    }
-    assert TextView(("First.",))._repr_mimebundle_() == {"text/html": "<p>First.</p>", "text/plain": "First."}
-
-
-def test_links_are_listed_below_their_caption():
-    view = LinksView(
-        "Links <1>", (("a <b>", "https://example.com/?a=1&b=2"), (SECRET, "https://e")), "None <0>."
-    )
-    link = '<li><a href="{}" rel="noopener noreferrer">{}</a></li>'.format
-    assert view._repr_mimebundle_() == {
-        "text/html": (
-            "<p><strong>Links &lt;1&gt;</strong></p>\n<ul>\n"
-            f"{link('https://example.com/?a=1&amp;b=2', 'a &lt;b&gt;')}\n{link('https://e', MASKED)}\n</ul>"
-        ),
-        "text/plain": f"Links <1>\na <b>: https://example.com/?a=1&b=2\n{MASKED}: https://e",
-    }
-    assert LinksView("Links", (), "None <0>.")._repr_mimebundle_() == {
-        "text/html": "<p>None &lt;0&gt;.</p>",
-        "text/plain": "None <0>.",
-    }
 
 
 @together(

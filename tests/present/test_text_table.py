@@ -57,10 +57,6 @@ def test_a_title_wider_than_the_terminal_is_wrapped(monkeypatch):
     )
 
 
-def test_a_table_of_no_rows_is_its_header():
-    assert fit_table(("a", "b"), []) == "a  b"
-
-
 def test_japanese_takes_two_columns_a_character():
     lines = fit_table(["file", "rows"], [["生ログ.log", "12"], ["access.log", "3"]]).splitlines()
     assert lines == ["file        rows", "生ログ.log    12", "access.log     3"]

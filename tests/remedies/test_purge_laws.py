@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 from worlds import dead_letters
 from worlds.clocked_session import Plan
@@ -75,7 +75,6 @@ def archived(world, session, path, plan=None):
     return archive
 
 
-@settings(max_examples=25)
 @given(world=WORLDS, run=RUNS)
 def test_archive_is_complete_or_states_what_may_be_missing(
     queue_server, clocked, tmp_path_factory, world, run
@@ -123,7 +122,6 @@ def check_purge(world, session, path, run):
     assert world.deleted() <= set(archive.messages)
 
 
-@settings(max_examples=25)
 @given(world=WORLDS, run=RUNS)
 def test_purge_deletes_archived_messages_alone_and_counts_them(
     queue_server, clocked, tmp_path_factory, world, run
@@ -241,7 +239,7 @@ def test_purge_claims_nothing_before_the_counts_have_settled(queue_server, clock
 
 
 @pytest.mark.fuzz
-@drawn(least=25, per_s=0.3)
+@drawn(least=10, per_s=0.3)
 @given(world=WORLDS, run=RUNS)
 def test_drawn_purges_break_no_law(queue_server, clocked, tmp_path_factory, world, run):
     check_purge(World(queue_server, **world), clocked, tmp_path_factory.mktemp("purge") / "dlq.gz", run)

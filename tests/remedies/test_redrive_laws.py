@@ -109,7 +109,6 @@ def check_runs(world, session, journal, kill):
     check_messages(world)
 
 
-@settings(max_examples=25)
 @given(world=WORLDS, kill=kill_plans(CALLS))
 def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_path_factory, world, kill):
     check_runs(
@@ -118,7 +117,7 @@ def test_no_message_is_lost_and_no_claim_is_false(queue_server, clocked, tmp_pat
 
 
 @pytest.mark.fuzz
-@drawn(least=40, per_s=0.3)
+@drawn(least=10, per_s=0.3)
 @given(world=WORLDS, kill=kill_plans(CALLS))
 def test_drawn_worlds_break_no_law(queue_server, clocked, tmp_path_factory, world, kill):
     check_runs(
@@ -263,7 +262,6 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=25)
 @given(
     scripts=st.lists(BEHAVIOURS, min_size=1, max_size=4),
     claims=st.lists(EVENTS, min_size=4, max_size=4),
