@@ -373,8 +373,10 @@ TRICKS = {
     ("case", "import", ".", "../case"): 1,  # files that lead out of the folder are evidence that is missing
     ("report", "health", "."): 0,
     ("lab", ".", "--folder", "../copies", "--version"): 0,
+    ("access", "access.log"): 0,
     ("run",): 2,
     ("probe", "--to", "../probes.csv"): 2,
+    ("config", "show"): 0,
 }
 
 
