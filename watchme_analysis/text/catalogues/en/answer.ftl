@@ -158,9 +158,9 @@ fact-error = Error: { $value }
 
 # Cause
 answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $beside ->
-    [linked] {" "}Together with (not part of the { $confidence }): { $linked }.
-    [others] {" "}A second fault (not part of the { $confidence }): { $others }.
-    [both] {" "}Together with (not part of the { $confidence }): { $linked }. A second fault: { $others }.
+    [linked] {" "}Also, without a figure of its own: { $linked }.
+    [others] {" "}A second fault, without a figure of its own: { $others }.
+    [both] {" "}Also, without a figure of its own: { $linked }. A second fault: { $others }.
    *[none] {""}
   }
 answer-cause-named = { $title } ({ $name })
