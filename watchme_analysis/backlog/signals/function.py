@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from watchme_analysis.backlog.changes import FUNCTION_EVENTS
+from watchme_analysis.backlog.signals.change import change_rows
 from watchme_analysis.backlog.signals.onset import (
     FEW_PASS,
     bad_messages_span,
@@ -342,6 +344,41 @@ def unchanged(context: QueueContext) -> Iterator[QueueObservation]:
         )
 
 
+@detects("ended_by_change", "ended_by_itself", group="how it ended", needs=["changes"])
+def ended(context: QueueContext) -> Iterator[QueueObservation]:
+    """Return how failures after a change ended: by the next change of the function, or by themselves.
+
+    Only where no logged error tells more: a timeout does not say what was waited for.
+    """
+    queue, failures = context.queue, context.queue.failures
+    if failures is None or context.function_change is None:
+        return
+    if queue.errors.total and queue.errors.share("timeout") < MOSTLY:
+        return
+    span = failures_span(queue)
+    if span is None or span.end is None:
+        return
+    later = [
+        change
+        for change in context.changes
+        if change.time > failures.start
+        and context.pipeline.queue in change.queues
+        and any(map(change.matches, FUNCTION_EVENTS))
+    ]
+    runs = context.pipeline.frame["invocations"].fillna(0.0)
+    good = runs.index[(runs > 0) & (runs.index >= failures.end)]
+    by_change = bool(later) and (not len(good) or later[0].time <= good[0].to_pydatetime())
+    yield context.observation(
+        "ended_by_change" if by_change else "ended_by_itself",
+        change_rows(context, later[0])
+        if by_change
+        else context.matching("changes", ("time", ">=", failures.start)),
+        text=message("backlog-ended-by-change", end=span.end, time=later[0].time)
+        if by_change
+        else message("backlog-ended-by-itself", end=span.end),
+    )
+
+
 def _quoted(error: str | None) -> Message | None:
     return message("backlog-error-quoted", error=Quotation(error)) if error else None
 
@@ -371,5 +408,5 @@ def _memory(context: QueueContext, moment: datetime) -> tuple[float, float] | No
 
 DETECTORS = (
     throttles, reserve, failing_share, errors, code_errors, durations, timeout_lowered, memory_lowered,
-    last_lines, unchanged,
+    last_lines, unchanged, ended,
 )  # fmt: skip

@@ -16,6 +16,7 @@ from watchme_analysis.backlog.signals.queue_context import Span
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
 from watchme_analysis.queues.latency_drift import LatencyDrift
 from watchme_analysis.queues.pipeline_anomalies import MIN_CLEAN, SLOW_RATIO
+from watchme_analysis.queues.redelivery import LEAST
 from watchme_analysis.stats.intervals import within
 
 if TYPE_CHECKING:
@@ -194,6 +195,15 @@ def bad_messages_span(queue: QueueAnalysis) -> Span | None:
     if failures is None and queue.worst is not None and not queue.worst.is_open:
         end = queue.worst.end
     return Span(start, start, earliest, start + timedelta(seconds=step), end, end)
+
+
+def unmatched_span(queue: QueueAnalysis) -> Span | None:
+    """Return the span of receives without an invocation."""
+    taken = queue.unmatched_receives
+    if taken is None:
+        return None
+    end = None if queue.pipeline.frame.index[-1] - taken.end < LEAST else taken.end
+    return Span(taken.start, taken.start, taken.start, taken.start, end, end)
 
 
 def _well_again(queue: QueueAnalysis, end: datetime | None) -> datetime | None:

@@ -40,6 +40,8 @@ backlog-unchanged-and-ran-well = { $attempts ->
     [messages] The configuration of { $function } was last changed at { $time }, and { $succeeded } messages were processed before the failures began.
    *[invocations] The configuration of { $function } was last changed at { $time }, and { $succeeded } invocations succeeded before the failures began.
   }
+backlog-ended-by-change = The failures ended by { $end }, with another change of the function at { $time }.
+backlog-ended-by-itself = The failures ended by { $end }, although the function was not changed again.
 
 # API
 backlog-duration-drifts = The duration of { $function } rose from { $before } to { $after } over { $lasted } (rank correlation { $correlation }; { $share } of the rise lies in its steepest tenth).

@@ -37,6 +37,8 @@ backlog-unchanged-and-ran-well = { $attempts ->
     [messages] { $function } の設定が最後に変更されたのは { $time } です。その後、失敗が始まるまでに { $succeeded } 件のメッセージが正常に処理されています。
    *[invocations] { $function } の設定が最後に変更されたのは { $time } です。その後、失敗が始まるまでに { $succeeded } 回の呼び出しが成功しています。
   }
+backlog-ended-by-change = 失敗は { $end } までに収まりました。{ $time } に関数が再び変更されています。
+backlog-ended-by-itself = 失敗は { $end } までに収まりました。その間、関数は変更されていません。
 
 # API
 backlog-duration-drifts = { $function } の実行時間は { $lasted } かけて { $before } から { $after } に上昇しました (順位相関 { $correlation }、最も急な 10 分の 1 の区間での上昇は全体の { $share })。
