@@ -428,9 +428,9 @@ class Diagnosis:
         cause_line
             One sentence: the cause, if any, and how sure it is.
         now
-            Steps in their order: ``kind`` (``save`` evidence, ``restore`` service, ``prevent``; while the
-            cause is open, ``save`` and the one next ``test``), ``text``, ``commands``; empty without an
-            incident.
+            Steps in their order: ``kind`` (``save`` evidence, ``restore`` service, ``verify``, ``redrive``,
+            ``prevent``; while the cause is open, ``save`` and the one next ``test``), ``text``, ``commands``;
+            empty without an incident.
         reasons
             At most three entries of ``evidence`` for the cause, or for the likeliest while it is open.
         verdict
