@@ -124,8 +124,8 @@ def filled_in(
     ``{visibility_s}`` (six times the function's timeout); those of
     :meth:`watchme_analysis.queues.consumers.Consumer.commands`, and ``more``.
 
-    Without a queue, that of the most harm counts. Versions are those before ``change``. A value that is not
-    known keeps a word that says what to put there, with the command that shows it.
+    Without a queue, that of the most harm counts. A value that is not known keeps a word that says what to
+    put there, with the command that shows it; with a ``change``, also that of the function's versions.
     """
     if queue is None and context.by_harm:
         queue = context.by_harm[0].pipeline.queue
@@ -153,10 +153,8 @@ def filled_in(
     }
     shown_by = _shown_by(queue) if queue is not None else {}
     if change is not None:
-        before = "Versions[].[Version,LastModified]"
-        shown_by["VERSION"] = (
-            f'aws lambda list-versions-by-function {option} --query "{before}" --output text'
-        )
+        query = "Versions[].[Version,LastModified]"
+        shown_by["VERSION"] = f'aws lambda list-versions-by-function {option} --query "{query}" --output text'
     if consumer is not None:
         shown_by["REVISION"] = values["consumer_revisions"]
     shown_by["ALIAS"] = f"aws lambda list-aliases {option}"
