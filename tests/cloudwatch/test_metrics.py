@@ -145,3 +145,19 @@ def test_settled_metrics_are_retrieved_once(account, tmp_path):
     for _ in range(2):  # late points may still arrive
         metric_data_cached(aws, queries, Window(end - timedelta(hours=1), end), cache)
     assert account.calls["GetMetricData"] == 3
+
+
+def test_a_metric_of_another_account_states_its_account(front):
+    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=5)
+    second = int(start.timestamp())
+    linked, silent = "123456789012", "210987654321"
+    front.metrics |= {SENT: {second: 3}, (*SENT, linked): {second: 5}}
+    wanted = [Metric(*SENT, "Sum"), Metric(*SENT, "Sum", linked), Metric(*SENT, "Sum", silent)]
+    frame, how = get_metrics(Aws(rate_limits=FAST), wanted, Window(start, start + timedelta(minutes=1)))
+    assert frame.account_id.fillna("session").tolist() == ["session", linked, silent]
+    assert frame.value.dropna().tolist() == [3, 5]
+    # The same queue of another account has points, which say nothing of this one.
+    (note,) = how.notes
+    assert messages_in(message_of(note)) == {
+        "note-metrics-without-points": {"resource": f"{silent}:sed-queue", "intervals": 1}
+    }

@@ -169,3 +169,20 @@ def test_flattened_messages_overwrite_nothing(front):
     assert frame["@timestamp"].notna().all()
     assert frame["message.record.n"].dropna().tolist() == [3]
     assert frame["message.timestamp"].dropna().tolist() == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("fields @message", ["@message", "@ptr"]),
+        ("fields @timestamp, @message | display @message", ["@message", "@ptr"]),
+        ("stats count(*) as n", ["n"]),
+    ],
+)
+def test_a_split_query_has_only_the_columns_that_it_returns(front, text, columns):
+    start = int(START.timestamp() * 1000)
+    front.engine.load(GROUP, [(start + 60_000 * n, f"event {n}", "s") for n in range(5)])
+    query = InsightsQuery(text, (GROUP,), Window(START, START + timedelta(minutes=10)))
+    frame = result_frame(run_queries(Aws(rate_limits=FAST), [query], row_limit=2)[0])
+    assert list(frame.columns) == columns
+    assert len(frame) == (1 if text.startswith("stats") else 5)

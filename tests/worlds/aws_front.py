@@ -200,7 +200,9 @@ class Front:
             finest = 60 if age <= 15 * 86400 else 300 if age <= 63 * 86400 else 3600
             dimensions = tuple(sorted((d["Name"], d["Value"]) for d in metric.get("Dimensions", [])))
             key = (metric["Namespace"], metric["MetricName"], dimensions)
-            values = self.metrics.get(key) or self.of_log_group(*key)
+            # Metrics of a linked account have its id as the fourth part of their key.
+            linked = (query["AccountId"],) if "AccountId" in query else ()
+            values = self.metrics.get(key + linked) or ({} if linked else self.of_log_group(*key))
             bins = defaultdict(list)
             # A start is rounded down by its age; intervals begin there.
             first = start // finest * finest

@@ -287,7 +287,17 @@ def metric_data_cached(
 
 
 # Columns of :func:`get_metrics`.
-COLUMNS = ("namespace", "metric", "dimensions", "stat", "period_s", "time", "value", "completeness")
+COLUMNS = (
+    "account_id",
+    "namespace",
+    "metric",
+    "dimensions",
+    "stat",
+    "period_s",
+    "time",
+    "value",
+    "completeness",
+)
 
 
 def get_metrics(
@@ -316,8 +326,9 @@ def get_metrics(
     Returns
     -------
     frame
-        ``namespace``, ``metric``, ``dimensions`` (JSON), ``stat``, ``period_s``, ``time`` (start of the
-        interval), ``value`` (null without a point) and ``completeness``: ``value``, ``zero``, ``missing``,
+        ``account_id`` (null for the account of the session), ``namespace``, ``metric``, ``dimensions``
+        (JSON), ``stat``, ``period_s``, ``time`` (start of the interval),
+        ``value`` (null without a point) and ``completeness``: ``value``, ``zero``, ``missing``,
         ``not_settled`` (no point, or a point that may still change) or ``not_kept`` (no point, and too old
         for CloudWatch to keep points of this period). A row of metric math has its label as ``metric``, and
         no namespace, dimensions or stat.
@@ -385,11 +396,14 @@ def get_metrics(
 def _without_points(frame: pd.DataFrame) -> dict[str, int]:
     """Return the resources of which no metric has any point, and the number of their intervals."""
     found = {}
-    for (namespace, dimensions), rows in frame.dropna(subset=["dimensions"]).groupby(
-        ["namespace", "dimensions"]
+    for (account_id, namespace, dimensions), rows in frame.dropna(subset=["dimensions"]).groupby(
+        ["account_id", "namespace", "dimensions"], dropna=False
     ):
         if not rows["value"].notna().any():
-            found[_resource(str(namespace), str(dimensions))] = int(rows["time"].nunique())
+            name = _resource(str(namespace), str(dimensions))
+            found[f"{account_id}:{name}" if isinstance(account_id, str) else name] = int(
+                rows["time"].nunique()
+            )
     return found
 
 
@@ -420,8 +434,9 @@ def _identity(item: Metric | Expression, result: dict[str, Any]) -> dict[str, st
     """Return the columns that identify a series; series of an expression (SEARCH) differ by label."""
     if isinstance(item, Expression):
         label = result["Label"] or item.label or item.text
-        return {"namespace": None, "metric": label, "dimensions": None, "stat": None}
+        return {"account_id": None, "namespace": None, "metric": label, "dimensions": None, "stat": None}
     return {
+        "account_id": item.account_id,
         "namespace": item.namespace,
         "metric": item.metric,
         "dimensions": json_text(dict(item.dimensions)),
