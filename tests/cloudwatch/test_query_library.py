@@ -5,7 +5,7 @@ import pytest
 from worlds.aws_front import FAST
 
 from watchme_analysis.cloudwatch.insights.frame import result_frame, typed_frame
-from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery
+from watchme_analysis.cloudwatch.insights.query_api import InsightsQuery, QueryResult
 from watchme_analysis.cloudwatch.insights.query_library import library, library_query
 from watchme_analysis.cloudwatch.insights.query_run import run_queries
 from watchme_analysis.cloudwatch.session import Aws
@@ -186,3 +186,10 @@ def test_a_split_query_has_only_the_columns_that_it_returns(front, text, columns
     frame = result_frame(run_queries(Aws(rate_limits=FAST), [query], row_limit=2)[0])
     assert list(frame.columns) == columns
     assert len(frame) == (1 if text.startswith("stats") else 5)
+
+
+def test_patterns_have_no_columns_of_the_events_behind_them():
+    window = Window(START, START + timedelta(minutes=10))
+    query = InsightsQuery("fields @timestamp, @message | pattern @message", (GROUP,), window)
+    rows = [{"@pattern": "event <*>", "@sampleCount": "5"}]
+    assert list(result_frame(QueryResult(query, rows)).columns) == ["@pattern", "@sampleCount"]

@@ -41,7 +41,8 @@ def result_frame(result: QueryResult, *, flatten: bool = False) -> pd.DataFrame:
     text = result.query.text
     if result.query.query_language != INSIGHTS_LANGUAGE:
         return typed_frame([*dict.fromkeys(chain.from_iterable(result.rows))], result.rows)
-    columns = columns_of(text)
+    # ``pattern`` and others return columns of their own instead of those that the text names.
+    columns = columns_of(text) if columns_known(text) or not result.rows else []
     known = set(columns)
     rows: Sequence[Row | dict[str, Any]] = result.rows
     if flatten:
