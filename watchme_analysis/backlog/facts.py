@@ -304,6 +304,8 @@ def _with_peak(
     unknown = message("count-unknown")
     at_end, highest = (unknown if one is None else kind(one) for one in (now, peak))
     of_peak = "unknown" if not peak else "same" if now == peak else "other"
+    # Where nothing waits any more, no message has an age.
+    of_peak = "drained" if of_peak == "other" and not now and kind is Duration else of_peak
     both = message("fact-with-peak", now=at_end, peak=highest, known=Choice(of_peak))
     both = unknown if now is None and peak is None else both
     phrase = message(f"fact-{name.replace('_', '-')}", value=both)

@@ -97,7 +97,7 @@ def content_of(
         rendered(said),
         tuple(map(rendered, _changes(notice, diagnosis.get("facts") or ()))),
         tuple(filter(None, [found.cause])),
-        found.now,
+        (*found.now, *found.later),
         found.facts,
         language,
         link,

@@ -119,11 +119,13 @@ def iso_time(moment: datetime | None) -> str | None:
 class Step:
     """A step of what to do: ``save`` evidence, ``restore`` service, ``verify`` it, ``redrive``, ``prevent``.
 
-    While the cause is open, it is to ``test`` it.
+    While the cause is open, it is to ``test`` it. A step that is ``later`` follows when service is restored,
+    or only if the incident returns, as its text says.
     """
 
     kind: StepKind
     text: Text
+    later: bool = False
 
     def __repr__(self) -> str:
         """Return kind and text in one line."""
@@ -474,6 +476,7 @@ class Diagnosis:
             "now": [
                 {
                     "kind": step.kind,
+                    "later": step.later,
                     "text": step.text,
                     "commands": commands_in(render(step.text, language, zone)),
                 }

@@ -356,9 +356,14 @@ class _Printed:
         paragraphs = (answer.headline, " · ".join(facts), answer.cause)
         lines = [line for text in paragraphs if text for line in (filled(text), "")]
         steps = [filled(step, f"{at}. ", "   ") for at, step in enumerate(answer.now, 1)]
+        steps += map(filled, answer.later)
         lines += [*steps, ""] if steps else []
         # The steps are above.
-        rest = (text for text in found["summary"] if not any(step in text for step in answer.now))
+        rest = (
+            text
+            for text in found["summary"]
+            if not any(step in text for step in (*answer.now, *answer.later))
+        )
         lines += map(filled, rest)
         for note in notes:
             lines += ["", filled(self._text(note))] if note else []

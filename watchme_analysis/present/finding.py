@@ -78,17 +78,19 @@ class VerdictView:
 
 def answer_html(answer: Answer, language: str = "en") -> str:
     """Return headline, facts, cause, steps and reasons as HTML for a notebook."""
-    facts = " · ".join(f"{escape(name)}: <b>{escape(value)}</b>" for name, value in answer.facts)
+    facts = "<br>".join(f"{escape(name)}: <b>{escape(value)}</b>" for name, value in answer.facts)
     parts = [
         f"<p><b>{coded(answer.headline)}</b></p>",
         f"<p>{facts}</p>",
         f"<p><b>{coded(answer.cause)}</b></p>",
     ]
     reasons = [f"{coded(text)} <small>{escape(rows)}</small>" for text, rows in answer.reasons]
-    for heading, tag, items in (("now", "ol", [*map(coded, answer.now)]), ("reasons", "ul", reasons)):
+    now, later = ([*map(coded, steps)] for steps in (answer.now, answer.later))
+    for heading, tag, items, rest in (("now", "ol", now, later), ("reasons", "ul", reasons, [])):
         if items:
             listed = "".join(f"<li>{item}</li>" for item in items)
             parts.append(f"<p>{escape(label(f'answer-{heading}', language))}</p><{tag}>{listed}</{tag}>")
+        parts += (f"<p>{item}</p>" for item in rest)
     return "\n".join(parts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -27,7 +27,7 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.printable import printable
 from watchme_analysis.text.render import label, render
-from watchme_analysis.text.wrapping import wrapped
+from watchme_analysis.text.wrapping import display_width, wrapped
 
 # Reasons for a cause that are shown.
 MOST_REASONS = 3
@@ -35,8 +35,18 @@ MOST_REASONS = 3
 MOST_LINES, COLUMNS = 25, 80
 # Facts that the phrase of another fact states as well.
 _STATED_BESIDE = ("waiting_peak", "oldest_age_peak")
+# Facts of an incident by row of the first screen: when, after which change, what, and how much harm.
+_ROWS = (
+    ("first_harm", "error_times", "state", "data_end"), ("preceding_change",),
+    ("affected_resource", "failing_replicas", "consumer"),
+    ("failed_requests", "failed_invocations", "late_requests", "statuses", "response_time"),
+    ("waiting_now", "oldest_age", "growth", "drained_at", "late_messages"),
+    ("dead_letters", "lost_messages", "work_items"),
+)  # fmt: skip
 # Data that end longer before an answer is written do not show the present, by choice.
 OLD = timedelta(hours=1)
+# CloudWatch keeps points of a minute for so long ("Metrics retention"): then little is left to save.
+KEPT = timedelta(days=15)
 # From twice this age on, only whole days are stated.
 DAY = timedelta(days=1)
 # Unknown facts that the first screen names, those first that decide what to do.
@@ -64,9 +74,11 @@ class Answer:
 
     ``headline`` is a sentence on what happened, empty where the diagnosis has none. ``known`` are name and
     figure of each fact, without an error that the headline quotes and without those that are unknown, which
-    ``unknown`` names; the last of ``facts`` names those of them that matter most. ``cause`` says whether the
-    cause was found, which it is, and how sure that is. ``now`` is what to do, in this order; ``reasons`` are
-    the strongest statements, each with its table and number of rows.
+    ``unknown`` names. ``facts`` are the rows of the first screen: those of an incident by what they are
+    about, without a row in which all is zero, then the names of the unknown ones that matter most.
+    ``cause`` says whether the cause was found, which it is, and how sure that is. ``now`` is what to do, in
+    this order, and ``later`` what comes after it, or only if the incident returns; ``reasons`` are the
+    strongest statements, each with its table and number of rows.
     """
 
     headline: str
@@ -74,6 +86,7 @@ class Answer:
     facts: tuple[tuple[str, str], ...]
     cause: str
     now: tuple[str, ...]
+    later: tuple[str, ...]
     reasons: tuple[tuple[str, str], ...]
     unknown: tuple[str, ...] = ()
 
@@ -109,24 +122,66 @@ def stored_answer(
             is_old = age is not None and one["id"] == "data_end"
             figures[one["id"]] = (name, render(aged, language) if is_old else value)
     unknown = label("count-unknown", language)
-    known = tuple(pair for pair in figures.values() if pair[1] != unknown)
+    shown = {one: pair for one, pair in figures.items() if pair[1] != unknown}
     # Beside the times of errors, an unknown start says nothing more.
     lacking = sorted(
-        (one for one in figures if figures[one][1] == unknown),
+        (
+            one
+            for one in figures
+            if one not in shown and (one != "first_harm" or "error_times" not in figures)
+        ),
         key=lambda one: _DECIDING.index(one) if one in _DECIDING else len(_DECIDING),
     )
-    names = [figures[one][0] for one in lacking if one != "first_harm" or "error_times" not in figures]
-    lowered = tuple(name[0].lower() + name[1:] if name[1:2].islower() else name for name in names)
-    listed = render(message("value", value=Names(lowered, limit=MOST_UNKNOWN)), language)
+    harm = {one["id"] for one in diagnosis.get("facts") or () if one["value"]}
+    if diagnosis.get("verdict") == "no_incident":
+        harm |= shown.keys()
+    again = label("instant", language, time="", zone=str(zone)).rstrip()
+    rows_shown = [(name, _once(again, text)) for name, text in _rows(shown, harm)]
+    unsaid = _lowered(figures, lacking)
+    if unsaid:
+        names = render(message("value", value=Names(unsaid, limit=MOST_UNKNOWN)), language)
+        rows_shown.append((label("facts-unknown", language), names))
+    is_kept = age is None or age < KEPT.total_seconds()
+    steps = [
+        (bool(step.get("later")), said(step, "text"))
+        for step in diagnosis.get("now") or ()
+        if is_kept or step["kind"] != "save"
+    ]
     return Answer(
         _QUOTED.sub(lambda found: _ID.sub("…", found[0]), headline),
-        known,
-        (*known, *([(label("facts-unknown", language), listed)] if lowered else [])),
+        tuple(shown.values()),
+        tuple(rows_shown),
         said(diagnosis, "cause_line"),
-        tuple(said(step, "text") for step in diagnosis.get("now") or ()),
+        tuple(text for later, text in steps if not later),
+        tuple(text for later, text in steps if later),
         tuple((said(one, "statement", "message"), rows(one)) for one in diagnosis.get("reasons") or ()),
-        lowered,
+        unsaid,
     )
+
+
+def _rows(figures: Mapping[str, tuple[str, str]], harm: Set[str]) -> Iterator[tuple[str, str]]:
+    """Yield facts row by row; the first of a row names it, and the others follow with their own names.
+
+    A row without a fact of ``harm``, whose value is not zero, says nothing of an incident.
+    """
+    left = dict(figures)
+    for ids in (*_ROWS, *((one,) for one in figures)):
+        row = [left.pop(one) for one in ids if one in left]
+        if row and harm & {*ids, *(f"{one.removesuffix('_now')}_peak" for one in ids)}:
+            rest = (f"{name}: {value}" if value else name for name, value in row[1:])
+            yield row[0][0], " · ".join([row[0][1], *rest])
+
+
+def _once(zone: str, text: str) -> str:
+    """Return a text in which times name their zone once."""
+    head, found, rest = text.partition(zone)
+    return head + found + rest.replace(zone, "")
+
+
+def _lowered(figures: Mapping[str, tuple[str, str]], ids: Sequence[str]) -> tuple[str, ...]:
+    """Return names of facts as they stand within a sentence."""
+    names = [figures[one][0] for one in ids]
+    return tuple(name[0].lower() + name[1:] if name[1:2].islower() else name for name in names)
 
 
 def _age(diagnosis: Mapping[str, Any], written: datetime | None) -> float | None:
@@ -160,27 +215,33 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
     def paragraph(text: str, mark: str = "", columns: int = width) -> list[str]:
         return wrapped(printable(redacted(text)), columns, mark, " " * len(mark))
 
-    facts = " · ".join(f"{name}: {value}" if value else name for name, value in found.facts)
-    parts = [
-        ("headline", paragraph(found.headline) if found.headline else []),
-        ("facts", paragraph(facts) if facts else []),
-        ("cause", paragraph(found.cause)),
+    column = max((display_width(name) for name, _ in found.facts), default=0)
+    facts = [
+        line
+        for name, value in found.facts
+        for line in wrapped(
+            printable(redacted(value)),
+            width,
+            f"{name}{' ' * (column - display_width(name))}  ",
+            " " * (column + 2),
+        )
     ]
-    lines = [(name, line) for name, some in parts if some for line in (*some, *[""] * (name != "cause"))]
     last = [("more", line) for line in paragraph(more)] if more else []
-    left = MOST_LINES - len(lines) - len(last)
-    # Part of a command is of no use: a step for which there is no room, beside a blank line and a line of the
-    # first reason, is in the full answer alone.
-    kept = 2 if found.reasons else 1
-    for at, step in enumerate(found.now, 1):
-        shown_step = paragraph(step, f"{at}. ")
-        if at > 1 and len(shown_step) > left - kept:
-            continue
-        lines += [("now", line) for line in shown_step]
-        left -= len(shown_step)
-    if found.now:
-        lines.append(("now", ""))
-        left -= 1
+    now = [paragraph(step, f"{at}. ") for at, step in enumerate(found.now, 1)]
+    later = [paragraph(step) for step in found.later]
+    # Part of a command is of no use: a step stands as a whole, or in the full answer alone.
+    while True:
+        parts = [
+            ("headline", paragraph(found.headline) if found.headline else []),
+            ("facts", facts),
+            ("cause", paragraph(found.cause)),
+            ("now", [line for step in (*now, *later) for line in step]),
+        ]
+        lines = [(name, line) for name, some in parts if some for line in (*some, *[""] * (name != "cause"))]
+        left = MOST_LINES - len(lines) - len(last)
+        if left >= min(1, len(found.reasons)) or not (now or later):
+            break
+        (later or now).pop()
     # With room for an ellipsis, which some terminals draw in two columns.
     reasons = [paragraph(text, "- ", width - 3) for text, _ in found.reasons]
     for most in _REASON_LINES:
@@ -188,10 +249,7 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
         if sum(map(len, cut)) <= left:
             break
     shown = [("reasons", line) for one in cut for line in one] if reasons else []
-    lines = [*lines[: MOST_LINES - len(last)], *shown[: max(0, left)], *last]
-    while lines and not lines[-1][1]:
-        lines.pop()
-    return lines
+    return [*lines[: MOST_LINES - len(last)], *shown[: max(0, left)], *last]
 
 
 def reasons(found: Diagnosis) -> tuple[Evidence, ...]:
@@ -214,16 +272,23 @@ def remedy_steps(
 ) -> tuple[Step, ...]:
     """Return what to do about a known cause, one action a step, in this order.
 
-    Prevention comes later. After an incident that ended by itself, nothing is to restore unless it returns.
+    Prevention comes later. After an incident that ended by itself, it is all that is left, beside the
+    redrive: nothing is to restore unless it returns.
     """
-    again = message("step-if-it-returns", step=value_of(restore)) if ended and restore else None
-    tonight: tuple[tuple[StepKind, Text | None], ...] = (("restore", restore), ("verify", verify))
+    if ended:
+        again = sentences(save, restore, verify) if restore else ""
+        returned = message("step-if-it-returns", step=value_of(again)) if again else None
+        some = (Step("redrive", redrive or ""), Step("prevent", prevent or ""))
+        return (
+            *(one for one in some if one.text),
+            *([Step("restore", returned, later=True)] if returned else []),
+        )
     later = message("step-later", step=value_of(prevent)) if prevent else None
-    ordered: tuple[tuple[StepKind, Text | None], ...] = (
-        ("save", save), *(() if again else tonight), ("redrive", redrive), ("prevent", later),
-        ("restore", again),
+    tonight: tuple[tuple[StepKind, Text | None], ...] = (
+        ("save", save), ("restore", restore), ("verify", verify), ("redrive", redrive),
     )  # fmt: skip
-    return tuple(Step(kind, text) for kind, text in ordered if text)
+    now = (Step(kind, text) for kind, text in tonight if text)
+    return (*now, *([Step("prevent", later, later=True)] if later else []))
 
 
 def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Text | None) -> tuple[Step, ...]:

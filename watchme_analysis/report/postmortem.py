@@ -302,8 +302,10 @@ class PostmortemText:
 
         An action that was ``acted`` upon may have been the remedy, so what remains is to check it.
         """
-        for step, text in zip(self._page.diagnosis.now, self._facts.answer.now, strict=True):
-            is_done = acted and step.kind == "restore"
+        said = self._facts.answer
+        restoring = [self._render(step.text) for step in self._page.diagnosis.now if step.kind == "restore"]
+        for text in (*said.now, *said.later):
+            is_done = acted and text in restoring
             check = message("postmortem-check-actions", remedy=Resource(text))
             yield markdown_text(self._render(check) if is_done else text)
         for page in remedy_page(self._found, self._page.language).values():

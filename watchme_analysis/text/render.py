@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Any
 
@@ -286,13 +286,14 @@ class _Renderer:
         words = self._words
         match value:
             case Instant(time):
-                shown = format_time(time, self._zone)
+                shown = format_time(time, self._zone, seconds=_within_minute(time))
                 return words.format("instant", {"time": shown, "zone": str(self._zone)})
             case TimeSpan(start, end):
-                first = format_time(start, self._zone)
+                precise = _within_minute(start) or (end is not None and _within_minute(end))
+                first = format_time(start, self._zone, seconds=precise)
                 if end is None:
                     return words.format("time-span-open", {"start": first, "zone": str(self._zone)})
-                last = format_time(end, self._zone)
+                last = format_time(end, self._zone, seconds=precise)
                 last = last[11:] if last[:10] == first[:10] else last
                 return words.format("time-span", {"start": first, "end": last, "zone": str(self._zone)})
             case Number(amount, digits):
@@ -378,6 +379,11 @@ class _Renderer:
         if rest > 0:
             return self._marked(self._words.format("list-more", {"head": head, "count": rest}))
         return head
+
+
+def _within_minute(moment: datetime) -> bool:
+    """Return whether a time is no whole minute, as intervals of metrics are."""
+    return bool(moment.second or moment.microsecond)
 
 
 def _one_line(name: str) -> str:

@@ -84,7 +84,7 @@ headline-slower = took { $during } instead of { $usual }
 fact-affected-resource = Affected: { $value }
 fact-first-harm = Started: { $value }
 fact-state = { $state ->
-    [open] State: still open at the end of the data
+    [open] still open at the end of the data
     [ended] Ended: { $end }{ $after ->
         [change] {" "}({ $change })
         [none] {" "}(no change recorded)
@@ -94,7 +94,7 @@ fact-state = { $state ->
   }
 fact-error-times = First and last error: { $value }
 fact-data-end = Data until: { $value }
-fact-data-age = { $time }, { $age } before this was written
+fact-data-age = { $time } ({ $age } old)
 fact-preceding-change = Change before it: { $value }
 fact-change-value = { $time }, { $resource }: { $change }
 fact-mark = { $time }, { $change }
@@ -106,6 +106,7 @@ fact-oldest-age-peak = Oldest message (peak): { $value }
 fact-with-peak = { $known ->
     [same] { $now } at the end (the peak)
     [unknown] { $now } at the end
+    [drained] { $peak } at the peak
    *[other] { $now } at the end, { $peak } at the peak
   }
 fact-messages = { $messages ->

@@ -66,7 +66,7 @@ headline-slower = の応答に、通常の { $usual } に対して { $during } �
 fact-affected-resource = 影響範囲: { $value }
 fact-first-harm = 影響開始: { $value }
 fact-state = { $state ->
-    [open] 状態: データの最終時刻で継続中
+    [open] データの最終時刻で継続中
     [ended] 影響終了: { $end }{ $after ->
         [change] {" "}(契機: { $change })
         [none] {" "}(変更の記録なし)
@@ -76,7 +76,7 @@ fact-state = { $state ->
   }
 fact-error-times = 最初と最後のエラー: { $value }
 fact-data-end = データの最終時刻: { $value }
-fact-data-age = { $time } (作成時点の { $age }前)
+fact-data-age = { $time } ({ $age }前)
 fact-preceding-change = 直前の変更: { $value }
 fact-change-value = { $time }、{ $resource }: { $change }
 fact-mark = { $time }、{ $change }
@@ -88,6 +88,7 @@ fact-oldest-age-peak = 最も古いメッセージの経過時間 (最大): { $v
 fact-with-peak = { $known ->
     [same] 最終時点 { $now } (最大)
     [unknown] 最終時点 { $now }
+    [drained] 最大 { $peak }
    *[other] 最終時点 { $now }、最大 { $peak }
   }
 fact-messages = { $messages } 件
