@@ -150,7 +150,7 @@ def test_the_backlog_page_names_dead_letters_and_the_work_they_stand_for(backlog
     named = [row for row in page.changes().rows if row[-1] == label("changes-named", "en")]
     assert len(named) == 1
     assert named[0][3] == "asr-worker"
-    assert "still open" in page.verdict()._repr_mimebundle_()["text/plain"]
+    assert "not yet" in page.verdict()._repr_mimebundle_()["text/plain"]
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ def test_every_surface_begins_with_the_same_answer(cases, name, language, tmp_pa
     opened = open_health if question == "health" else open_backlog
     page = opened(case=str(cases / name), timezone="UTC", language=language)
     undated = answer = stored_answer(page.diagnosis.to_dict(), language, UTC)
-    assert len(answer.facts) > 5 and len(answer.now) > 1
+    assert len(answer.known) > 5 and len((*answer.now, *answer.later)) > 1
     folder = cases / f"out-{name}-{language}"
     for surface, text in surfaces(page, question, language, folder, monkeypatch).items():
         words, at, answer = plain(text), 0, undated
@@ -89,8 +89,8 @@ def test_every_surface_begins_with_the_same_answer(cases, name, language, tmp_pa
             written = datetime.fromisoformat(result()["started_at"])
             answer = stored_answer(page.diagnosis.to_dict(), language, UTC, written)
         facts = [f"{found}: {value}" for found, value in answer.facts]
-        facts = [value for _, value in answer.facts] if surface == "page" else facts
-        steps = answer.now
+        facts = [value for _, value in answer.facts] if surface in ("page", "object") else facts
+        steps = (*answer.now, *answer.later)
         if surface == "index":  # figures that are zero or unknown, and the steps, are on the page
             steps = ()
             zeros = ("0", render(message("fact-messages", messages=0), language))

@@ -274,7 +274,7 @@ def facts(
             "dead_letters",
             extra["dead_letters_of_incident" if context.affected or calm else "dead_letters"],
         ),
-        _messages("lost_messages", extra["lost"]),
+        fact("lost_messages", extra["lost"], unit="messages"),
         Fact(
             "work_items",
             items,

@@ -153,8 +153,7 @@ def filled_in(
     }
     shown_by = _shown_by(queue) if queue is not None else {}
     if change is not None:
-        query = "Versions[].[Version,LastModified]"
-        shown_by["VERSION"] = f'aws lambda list-versions-by-function {option} --query "{query}" --output text'
+        shown_by["VERSION"] = f"aws lambda list-versions-by-function {option}"
     if consumer is not None:
         shown_by["REVISION"] = values["consumer_revisions"]
     shown_by["ALIAS"] = f"aws lambda list-aliases {option}"

@@ -86,9 +86,9 @@ class Answer:
     facts: tuple[tuple[str, str], ...]
     cause: str
     now: tuple[str, ...]
-    later: tuple[str, ...]
     reasons: tuple[tuple[str, str], ...]
     unknown: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 def stored_answer(
@@ -135,8 +135,13 @@ def stored_answer(
     harm = {one["id"] for one in diagnosis.get("facts") or () if one["value"]}
     if diagnosis.get("verdict") == "no_incident":
         harm |= shown.keys()
+    # The first time names the zone for all.
     again = label("instant", language, time="", zone=str(zone)).rstrip()
-    rows_shown = [(name, _once(again, text)) for name, text in _rows(shown, harm)]
+    rows_shown, is_named = [], False
+    for name, text in _rows(shown, harm):
+        head, found, rest = ("", "", text) if is_named else text.partition(again)
+        rows_shown.append((name, head + found + rest.replace(again, "")))
+        is_named = is_named or bool(found)
     unsaid = _lowered(figures, lacking)
     if unsaid:
         names = render(message("value", value=Names(unsaid, limit=MOST_UNKNOWN)), language)
@@ -153,29 +158,27 @@ def stored_answer(
         tuple(rows_shown),
         said(diagnosis, "cause_line"),
         tuple(text for later, text in steps if not later),
-        tuple(text for later, text in steps if later),
         tuple((said(one, "statement", "message"), rows(one)) for one in diagnosis.get("reasons") or ()),
         unsaid,
+        tuple(text for later, text in steps if later),
     )
 
 
 def _rows(figures: Mapping[str, tuple[str, str]], harm: Set[str]) -> Iterator[tuple[str, str]]:
     """Yield facts row by row; the first of a row names it, and the others follow with their own names.
 
-    A row without a fact of ``harm``, whose value is not zero, says nothing of an incident.
+    A fact that is not of ``harm``, whose value is zero, says something only at the beginning of a row with
+    harm; but that nothing is lost is good to know.
     """
     left = dict(figures)
     for ids in (*_ROWS, *((one,) for one in figures)):
-        row = [left.pop(one) for one in ids if one in left]
-        if row and harm & {*ids, *(f"{one.removesuffix('_now')}_peak" for one in ids)}:
-            rest = (f"{name}: {value}" if value else name for name, value in row[1:])
-            yield row[0][0], " · ".join([row[0][1], *rest])
-
-
-def _once(zone: str, text: str) -> str:
-    """Return a text in which times name their zone once."""
-    head, found, rest = text.partition(zone)
-    return head + found + rest.replace(zone, "")
+        row = {one: left.pop(one) for one in ids if one in left}
+        bad = {one for one in row if {one, f"{one.removesuffix('_now')}_peak"} & harm}
+        if bad:
+            name, value = next(iter(row.values()))
+            others = [pair for one, pair in row.items() if one in bad or one == "lost_messages"]
+            rest = (f"{other}: {shown}" if shown else other for other, shown in others if other != name)
+            yield name, " · ".join([value, *rest])
 
 
 def _lowered(figures: Mapping[str, tuple[str, str]], ids: Sequence[str]) -> tuple[str, ...]:
@@ -229,19 +232,25 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
     last = [("more", line) for line in paragraph(more)] if more else []
     now = [paragraph(step, f"{at}. ") for at, step in enumerate(found.now, 1)]
     later = [paragraph(step) for step in found.later]
-    # Part of a command is of no use: a step stands as a whole, or in the full answer alone.
-    while True:
+
+    def laid_out(steps: Sequence[list[str]]) -> list[tuple[str, str]]:
         parts = [
             ("headline", paragraph(found.headline) if found.headline else []),
             ("facts", facts),
             ("cause", paragraph(found.cause)),
-            ("now", [line for step in (*now, *later) for line in step]),
+            ("now", [line for step in steps for line in step]),
         ]
-        lines = [(name, line) for name, some in parts if some for line in (*some, *[""] * (name != "cause"))]
-        left = MOST_LINES - len(lines) - len(last)
-        if left >= min(1, len(found.reasons)) or not (now or later):
-            break
-        (later or now).pop()
+        return [(name, line) for name, some in parts if some for line in (*some, *[""] * (name != "cause"))]
+
+    # Part of a command is of no use: a step stands as a whole, or in the full answer alone. What is to do
+    # now comes before the first reason, and that before what is to do later.
+    room = MOST_LINES - len(last)
+    while len(now) > 1 and len(laid_out(now)) > room:
+        now.pop()
+    while later and len(laid_out([*now, *later])) + min(1, len(found.reasons)) > room:
+        later.pop()
+    lines = laid_out([*now, *later])
+    left = room - len(lines)
     # With room for an ellipsis, which some terminals draw in two columns.
     reasons = [paragraph(text, "- ", width - 3) for text, _ in found.reasons]
     for most in _REASON_LINES:
@@ -249,7 +258,7 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
         if sum(map(len, cut)) <= left:
             break
     shown = [("reasons", line) for one in cut for line in one] if reasons else []
-    return [*lines[: MOST_LINES - len(last)], *shown[: max(0, left)], *last]
+    return [*lines[:room], *shown[: max(0, left)], *last]
 
 
 def reasons(found: Diagnosis) -> tuple[Evidence, ...]:

@@ -84,7 +84,7 @@ headline-slower = took { $during } instead of { $usual }
 fact-affected-resource = Affected: { $value }
 fact-first-harm = Started: { $value }
 fact-state = { $state ->
-    [open] still open at the end of the data
+    [open] Ended: not yet
     [ended] Ended: { $end }{ $after ->
         [change] {" "}({ $change })
         [none] {" "}(no change recorded)
@@ -122,18 +122,15 @@ fact-failed-invocations = { $attempts ->
   }
 fact-late-messages = Late messages: { $value }
 fact-dead-letters = Moved to a DLQ: { $value }
-fact-lost-messages = Lost for good (no redrive possible): { $value }
-fact-work-items = Work not done yet ({ $unit }): { $value }
-fact-failed-requests = { $seen ->
-    [known] Failed requests ({ $vantage })
-   *[all] Failed requests
-  }: { $value }
+fact-lost-messages = Lost for good: { $value }
+fact-work-items = Work not done yet: { $value } ({ $unit })
+fact-failed-requests = Failed requests: { $value }{ $seen ->
+    [known] {" "}(counted at: { $vantage })
+   *[all] {""}
+  }
 fact-of-total = { $part } of { $total }
 fact-of-unknown = { $part } (total unknown)
-fact-late-requests = { $seen ->
-    [known] Late requests ({ $vantage })
-   *[all] Late requests
-  }: { $value }
+fact-late-requests = Late requests: { $value }
 fact-statuses = How they failed: { $value }
 fact-statuses-value = { $kinds }
 fact-response-time = Median response time: { $value }

@@ -66,7 +66,7 @@ headline-slower = の応答に、通常の { $usual } に対して { $during } �
 fact-affected-resource = 影響範囲: { $value }
 fact-first-harm = 影響開始: { $value }
 fact-state = { $state ->
-    [open] データの最終時刻で継続中
+    [open] 影響終了: データの最終時刻でも継続中
     [ended] 影響終了: { $end }{ $after ->
         [change] {" "}(契機: { $change })
         [none] {" "}(変更の記録なし)
@@ -101,18 +101,15 @@ fact-failed-invocations = { $attempts ->
   }
 fact-late-messages = 遅延したメッセージ: { $value }
 fact-dead-letters = DLQ に移動: { $value }
-fact-lost-messages = 消失 (再送不可): { $value }
-fact-work-items = 未処理の件数 ({ $unit }): { $value }
-fact-failed-requests = { $seen ->
-    [known] 失敗したリクエスト ({ $vantage })
-   *[all] 失敗したリクエスト
-  }: { $value }
+fact-lost-messages = 消失: { $value }
+fact-work-items = 未処理の件数: { $value } ({ $unit })
+fact-failed-requests = 失敗したリクエスト: { $value }{ $seen ->
+    [known] {" "}(集計箇所: { $vantage })
+   *[all] {""}
+  }
 fact-of-total = { $total } 件中 { $part } 件
 fact-of-unknown = { $part } 件 (総数は不明)
-fact-late-requests = { $seen ->
-    [known] 遅延したリクエスト ({ $vantage })
-   *[all] 遅延したリクエスト
-  }: { $value }
+fact-late-requests = 遅延したリクエスト: { $value }
 fact-statuses = 失敗の内訳: { $value }
 fact-statuses-value = { $kinds }
 fact-response-time = 応答時間の中央値: { $value }
