@@ -150,15 +150,16 @@ def combined(parts: Sequence[Retrieval]) -> Retrieval:
     from watchme_analysis.text.message import Resource, value_of
     from watchme_analysis.text.render import note as said
 
-    def with_origin(origin: str, text: str) -> str:
-        return (
-            said("note-of-file", file=Resource(origin), note=value_of(text)) if origin not in text else text
-        )
-
     lines = [part.lines for part in parts if part.lines is not None]
     scanned = [part.bytes_scanned for part in parts if part.bytes_scanned is not None]
     costs = [part.cost_usd for part in parts if part.cost_usd is not None]
-    named = [(part.origin if len(parts) > 1 else "", note) for part in parts for note in part.notes]
+    notes = (
+        said("note-of-file", file=Resource(part.origin), note=value_of(text))
+        if len(parts) > 1 and part.origin not in text
+        else text
+        for part in parts
+        for text in part.notes
+    )
     return Retrieval(
         parts[0].source,
         ", ".join(dict.fromkeys(part.origin for part in parts)),
@@ -175,7 +176,7 @@ def combined(parts: Sequence[Retrieval]) -> Retrieval:
         bytes_scanned=sum(scanned) if scanned else None,
         cost_usd=sum(costs) if costs else None,
         cached_at=min((part.cached_at for part in parts if part.cached_at), default=None),
-        notes=tuple(dict.fromkeys(with_origin(origin, note) for origin, note in named)),
+        notes=tuple(dict.fromkeys(notes)),
         parts=tuple(parts),
     )
 

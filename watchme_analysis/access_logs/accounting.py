@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.engine.chunk import Chunk
@@ -77,13 +76,10 @@ class AccessLogAccounting(LineAccounting):
             self.formats += later.formats
             self.has_line_end = later.has_line_end if later.lines else self.has_line_end
 
-    def retrieval(self) -> Retrieval:
+    def retrieval(self, *further: str) -> Retrieval:
         """Return the retrieval, with notes on formats and on a missing line end."""
-        found = super().retrieval()
-        formats = format_notes(self.formats)
         end = [] if self.has_line_end else [no_line_end()]
-        at = len(self.notes)
-        return replace(found, notes=(*self.notes, *formats, *found.notes[at:], *end))
+        return super().retrieval(*format_notes(self.formats), *end, *further)
 
 
 def note_file_change(one: Input, account: LineAccounting) -> None:

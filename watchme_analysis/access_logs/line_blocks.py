@@ -16,9 +16,8 @@ from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from watchme_analysis.access_logs.formats.w3c import ANY_DIRECTIVE, DIRECTIVES, W3cFields
-from watchme_analysis.config import load_config
 from watchme_analysis.files.decompress import Fill
-from watchme_analysis.limits import MIB
+from watchme_analysis.files.lines import long_line_problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,11 +104,6 @@ def _memory(size: int) -> bytearray | mmap:
     return found
 
 
-def block_of(data: Block | bytes | memoryview) -> Block:
-    """Return bytes as a block."""
-    return data if isinstance(data, Block) else Block(bytes(data), 0, len(data))
-
-
 def blocks_of(data: bytes, size: int = KEPT_BLOCK_BYTES) -> Iterator[Block]:
     """Yield blocks of whole lines of data in memory; the last line may lack its end."""
     at = 0
@@ -135,11 +129,11 @@ def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = N
     is longer; ``buffers``: source of the blocks' memory, for callers that return it.
     """
     memory = buffers or Buffers()
-    most = load_config().limits.line_mib * MIB
     room, filled = size, 0
     held = memory.take(room + ROOM_BYTES)
     # Beginning and size of a line above the limit that is being skipped.
     begin, skipped = b"", 0
+    failure: BaseException | None = None
     try:
         while count := fill(memoryview(held)[filled:room]):
             filled += count
@@ -156,7 +150,7 @@ def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = N
                 continue
             whole = held.rfind(b"\n", 0, filled) + 1
             rest = filled - whole
-            if rest > most:
+            if long_line_problem(rest):
                 begin, skipped = bytes(held[whole : whole + _BEGIN_BYTES]), rest
                 rest = 0
             room = max(size, 2 * rest)
@@ -165,17 +159,14 @@ def blocks_from(fill: Fill, size: int = BLOCK_BYTES, buffers: Buffers | None = N
             block, held, filled = Block(held, 0, whole), following, rest
             if whole:
                 yield block
-    except (Exception, KeyboardInterrupt):
-        yield from _last_blocks(Block(held, 0, filled), begin, skipped)
-        raise
-    yield from _last_blocks(Block(held, 0, filled), begin, skipped)
-
-
-def _last_blocks(block: Block, begin: bytes, skipped: int) -> Iterator[Block]:
+    except (Exception, KeyboardInterrupt) as error:
+        failure = error
     if skipped:
         yield _long_line(begin, skipped)
-    if len(block):
-        yield block
+    if filled:
+        yield Block(held, 0, filled)
+    if failure is not None:
+        raise failure
 
 
 def ahead(blocks: Iterable[Result]) -> Iterator[Result]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from watchme_analysis.access_logs.accounting import AccessLogAccounting, note_file_change, unreadable_log
 from watchme_analysis.access_logs.engine.chunk import ACCESS_COLUMNS, Chunk, RejectedLine, Selection, shifted
-from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, chosen_engine, has_numba
+from watchme_analysis.access_logs.engine.engine import FAST_FROM, Engine, has_numba
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser, misfit_notes, with_extended
 from watchme_analysis.access_logs.formats.candidates import Candidates, candidate_formats
 from watchme_analysis.access_logs.formats.extended import is_unnamed
@@ -273,26 +273,20 @@ class AccessScan:
     @property
     def uses_compiled_parser(self) -> bool:
         """Return whether the compiled loop parses any input, so that numba is loaded."""
-        return any(self._engine_name(one) == "numba" for one in self.inputs)
+        return any(self.engine_for(one).is_compiled for one in self.inputs)
 
     def engine_for(self, one: Input) -> Engine:
         """Return an engine for the lines of an input."""
-        return self._engine(one, self._engine_name(one))
-
-    def _engine(self, one: Input, name: str) -> Engine:
         if one.name not in self._formats:
             formats = self._candidates[one.name].formats
             self._formats[one.name] = with_extended(formats, _first_lines(one), self._zone)
-        formats = self._formats[one.name]
-        return Engine(formats, self._zone, self.selection, engine=name, decode=self._decode)
-
-    def _engine_name(self, one: Input) -> str:
-        name = chosen_engine(self._chosen)
-        if self._chosen != "auto" or name != "numba" or one.size is None:
-            return name
-        # Loading numba takes as long as the reference parser takes for a log below this size.
-        lines = split_lines(_large_head(one, one.size))
-        return name if lines and self._engine(one, name).uses_compiled_parser(lines) else "exact"
+        new = partial(Engine, self._formats[one.name], self._zone, self.selection, decode=self._decode)
+        if self._chosen == "auto" and one.size is not None:
+            # Loading numba takes as long as the reference parser takes for a log below this size.
+            head = _large_head(one, one.size)
+            if not head or not new().uses_compiled_parser(split_lines(head)):
+                return new(engine="exact")
+        return new(engine=self._chosen)
 
     def account_for(self, one: Input) -> AccessLogAccounting:
         """Return the accounting of an input before it is read."""
@@ -396,7 +390,6 @@ def chunks_of(
     which blocks take their memory, and to which it is returned.
     """
     buffers = Buffers()
-    limits = load_config().limits
     began = time.monotonic()
     read_bytes = 0
 
@@ -415,26 +408,28 @@ def chunks_of(
             table = shifted(chunk.table, account.lines)
             account.add(chunk, table)
             yield chunk._replace(table=table)
-            allowed_s = limits.file_s + read_bytes / MIB
-            if time.monotonic() - began > allowed_s:
-                raise TruncatedError(
-                    note(
-                        "problem-log-time",
-                        lines=Resource(str(account.lines)),
-                        seconds=Resource(f"{allowed_s:.0f}"),
-                        limit=limit_reached(limits, "file_s"),
-                    )
-                )
-            if account.rejected_lines > max(limits.rejected_lines, account.row_count + account.filtered):
-                raise TruncatedError(
-                    note(
-                        "problem-log-unknown",
-                        lines=Resource(str(account.lines)),
-                        limit=limit_reached(limits, "rejected_lines"),
-                    )
-                )
+            late_s = time.monotonic() - began - read_bytes / MIB
+            # No limit is below a second, and to look the limits up takes longer than to read a small log.
+            if late_s > 1 or account.rejected_lines > account.row_count + account.filtered:
+                _check_limits(account, late_s, read_bytes)
     except TruncatedError as error:
         account.truncate(text_of_error(error))
+
+
+def _check_limits(account: AccessLogAccounting, late_s: float, read_bytes: int) -> None:
+    """Raise TruncatedError for a log that takes too long, or whose lines are mostly rejected.
+
+    ``late_s``: time taken so far in seconds, less one for each MiB of ``read_bytes``.
+    """
+    limits = load_config().limits
+    lines = Resource(str(account.lines))
+    if late_s > limits.file_s:
+        seconds = Resource(f"{limits.file_s + read_bytes / MIB:.0f}")
+        limit = limit_reached(limits, "file_s")
+        raise TruncatedError(note("problem-log-time", lines=lines, seconds=seconds, limit=limit))
+    if account.rejected_lines > max(limits.rejected_lines, account.row_count + account.filtered):
+        limit = limit_reached(limits, "rejected_lines")
+        raise TruncatedError(note("problem-log-unknown", lines=lines, limit=limit))
 
 
 def _without_long_line(chunk: Chunk, block: Block) -> Chunk:

@@ -94,15 +94,15 @@ class LineAccounting:
         known = [*self.span, *times]
         self.span = [min(known), max(known)] if known else []
 
-    def retrieval(self) -> Retrieval:
-        """Return the accounting as a retrieval.
+    def retrieval(self, *further: str) -> Retrieval:
+        """Return the accounting as a retrieval, with further notes.
 
         Raises AccountingError if the lines do not add up.
         """
         if self.has_row_per_line:
             counts = (self.row_count, self.blank_lines, self.joined_lines, self.filtered, self.rejected_lines)
             check_lines(self.file, self.lines, sum(counts))
-        notes = list(self.notes)
+        notes = [*self.notes, *further]
         dropped = self.rejected_lines - sum(one.line > 0 for one in self.rejected)
         if dropped > 0:
             notes.append(note("note-rejected-kept", lines=self.rejected_lines, kept=self.kept_rejected or 0))

@@ -109,6 +109,8 @@ def in_order(tables: Sequence[pa.Table]) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
+    if len(tables) == 1:
+        return tables[0]
     joined = pa.concat_tables(tables).combine_chunks()
     if sum(len(table) > 0 for table in tables) < 2:
         return joined

@@ -20,7 +20,7 @@ from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
 from watchme_analysis.access_logs.formats.column_sources import column_sources
 from watchme_analysis.access_logs.formats.json_log import shape_of
 from watchme_analysis.access_logs.formats.log_format import LogFormat
-from watchme_analysis.access_logs.line_blocks import ROOM_BYTES, Block, block_of
+from watchme_analysis.access_logs.line_blocks import ROOM_BYTES, Block
 from watchme_analysis.errors import InputError
 from watchme_analysis.files.lines import prefix_sizes
 from watchme_analysis.text.render import error_message
@@ -49,7 +49,7 @@ def has_numba() -> bool:
     return find_spec("numba") is not None
 
 
-def chosen_engine(requested: str) -> str:
+def _chosen_engine(requested: str) -> str:
     """Return the engine to use: the stated one, for ``auto`` the compiled loop where numba is installed.
 
     Raises InputError if the engine does not exist, or numba is not installed, as on Macs with an Intel
@@ -74,6 +74,7 @@ class Engine:
     - ``selection``: columns, time window and path prefix.
     - ``engine``: a value of :data:`ENGINES`; all return the same rows.
     - ``decode``: true to decode the escapes of Nginx's default escaping, or Apache's.
+    - ``is_compiled``: true if the compiled loop parses the lines that it can.
     """
 
     def __init__(
@@ -88,11 +89,11 @@ class Engine:
         self._formats = tuple(formats)
         self._zone = zone
         self._selection = selection or Selection()
-        self._engine = chosen_engine(engine)
+        self.is_compiled = _chosen_engine(engine) == "numba"
         self._decode = decode
         self._programs: dict[LogFormat, Program | None] = {}
 
-    def read(self, data: Block | bytes | memoryview, constants: dict[str, Any] | None = None) -> Chunk:
+    def read(self, data: Block | bytes, constants: dict[str, Any] | None = None) -> Chunk:
         """Return a parsed chunk.
 
         ``data``: whole lines; the last line may lack its end; ``constants``: columns with the same value in
@@ -100,7 +101,7 @@ class Engine:
         """
         import numpy as np
 
-        block = block_of(data)
+        block = data if isinstance(data, Block) else Block(data, 0, len(data))
         size = len(block)
         buf = block.array(ROOM_BYTES)
         bounds = _line_bounds(buf[:size])
@@ -161,7 +162,7 @@ class Engine:
 
     def _program(self, log_format: LogFormat) -> Program | None:
         """Return the program of the compiled loop for a format, None for the reference parser."""
-        if self._engine != "numba":
+        if not self.is_compiled:
             return None
         if log_format not in self._programs:
             self._programs[log_format] = compile_program(log_format, self._selection.needed)

@@ -92,7 +92,7 @@ class ReferenceLines:
         for log_format, rows in self._one_by_one(single, cut).items():
             tables.append(self._selected(rows_table(rows, self._selection.needed), log_format))
         self.rejected.sort()
-        return in_order([rows_table([], self._selection.needed), *tables])
+        return in_order(tables) if tables else rows_table([], self._selection.needed)
 
     def _selected(self, table: pa.Table, log_format: LogFormat | None) -> pa.Table:
         """Return the selected rows of a format, decoded on request, after counting all others."""

@@ -373,7 +373,8 @@ class ReferenceParser:
         """Detect directives and prefixes in a sample of lines, and try its formats first."""
         lines = list(sample)
         if self.fields is None and lines:
-            self.fields = W3cFields().after(self.strip_prefix(lines[0]))
+            first = self.strip_prefix(lines[0])
+            self.fields = W3cFields().after(first) if first.startswith(b"#") else None
         if self.fields is not None:
             return
         # Comments that a collector added have no prefix.
