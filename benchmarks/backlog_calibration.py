@@ -3,10 +3,10 @@
     python benchmarks/backlog_calibration.py                      # fit and write the map
     python benchmarks/backlog_calibration.py SET=FOLDER...        # look at new worlds first, once
 
-FOLDER holds ``cases`` and ``truth`` as ``backlog_worlds.py`` writes them. A look diagnoses each case and adds
-a row to ``backlog_first_looks.csv``: set, outcome (``right``, ``open`` or ``wrong``), confidence, number of
-independent signals and the engine's probability. Looks count only when no rule was changed because of these
-cases. The map goes into ``calibration.json`` beside the rules of the question.
+FOLDER holds ``cases`` and ``truth`` as ``backlog_accuracy.py`` reads them. A look diagnoses each case and
+adds a row to ``backlog_first_looks.csv``: set, outcome (``right``, ``open`` or ``wrong``), confidence, number
+of independent signals and the engine's probability. Looks count only when no rule was changed because of
+these cases. The map goes into ``calibration.json`` beside the rules of the question.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A corpus of backlog cases reduced to what the rules see, and how the rules do on it.
 
     .venv/bin/python benchmarks/backlog_corpus.py collect SET=FOLDER... --truth TRUTH
-    .venv/bin/python benchmarks/backlog_corpus.py evaluate [--cases] [--ablate] [--corpus FILE]
+    .venv/bin/python benchmarks/backlog_corpus.py evaluate [--cases] [--corpus FILE]
 
 ``collect`` detects the signals in the cases of each folder and replaces these cases in the corpus. A line
 holds all that the rules see of one case in one variant: the signals of each harmed queue (strength, rows,
@@ -11,8 +11,7 @@ Variants: `complete`, and the evidence that people often have alone: `metrics`, 
 
 ``evaluate`` applies the current causes, grades and links to the corpus within seconds: no case is opened.
 Right: the named cause is accepted; open: none is named; wrong: another one is. Starts are right within two
-metric intervals, ends where both are open or both closed. ``--ablate`` leaves out each signal in turn and
-lists what its absence changes.
+metric intervals, ends where both are open or both closed.
 """
 
 import argparse
@@ -26,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from worlds.backlog_corpus import CORPUS, read, stored
 
-from watchme_analysis.backlog.chain import SIGNALS, observed
+from watchme_analysis.backlog.chain import observed
 from watchme_analysis.backlog.context import backlog_context
 from watchme_analysis.backlog.judge import judge
 from watchme_analysis.case.case_folder import Case
@@ -51,26 +50,20 @@ def main():
     one.add_argument("--truth", type=Path, required=True)
     one = commands.add_parser("evaluate")
     one.add_argument("--cases", action="store_true", help="print each case that is not right")
-    one.add_argument("--ablate", action="store_true", help="evaluate without each signal, too")
     options = parser.parse_args()
     if options.command == "collect":
         for entry in options.cases:
             name, _, folder = entry.partition("=")
             collect(options.corpus, name, Path(folder), options.truth)
         return
-    lines = read(options.corpus)
-    whole = evaluate(lines, show=options.cases)
-    print_figures(whole)
-    if options.ablate:
-        for name in sorted(SIGNALS):
-            print_difference(f"without {name}", whole, evaluate(lines, skip={name}))
+    print_figures(evaluate(read(options.corpus), show=options.cases))
 
 
-def evaluate(lines, show=False, **rules):
-    """Return counts by variant; ``rules`` are passed to ``judge``."""
+def evaluate(lines, show=False):
+    """Return counts by variant."""
     counts = {}
     for line, queues, undoing in lines:
-        truth, found = line["truth"], judge(queues, undoing, **rules)
+        truth, found = line["truth"], judge(queues, undoing)
         of = counts.setdefault((line["set"], line["variant"]), Counter())
         mark = "open" if found.cause is None else "right" if found.cause in truth["accepted"] else "wrong"
         of.update([mark, "cases"])
@@ -108,16 +101,6 @@ def _within(span, moment):
 def print_figures(counts):
     for key, of in sorted(counts.items()):
         print(*key, ", ".join(f"{name} {number}" for name, number in sorted(of.items()) if number))
-
-
-def print_difference(name, whole, other):
-    changes = [
-        f"{key[0]} {key[1]} {what} {of[what]} -> {other[key][what]}"
-        for key, of in sorted(whole.items())
-        for what in sorted({*of, *other[key]})
-        if of[what] != other[key][what]
-    ]
-    print(f"{name}: {'; '.join(changes) or 'no difference'}")
 
 
 def collect(path, name, cases, truths):

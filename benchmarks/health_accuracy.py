@@ -1,14 +1,13 @@
-"""How often the ``/health`` diagnosis is right, how sure it is, and what it does without evidence.
+"""How often the ``/health`` diagnosis is right, and how sure it is.
 
-    python benchmarks/health_accuracy.py NAME=CASES... [--truth TRUTH] [--made-up] [--ablate] [--first-look]
+    python benchmarks/health_accuracy.py NAME=CASES... [--truth TRUTH] [--first-look]
 
 CASES is a folder of folders, each a case or raw evidence, and NAME what to call them; its subfolder
 ``truth``, or TRUTH, holds one ``CASE.json`` for each with ``cause`` (``none`` for a healthy one), ``also``
 (the second of two faults), ``fault_start``, ``fault_end`` and ``run_end`` (epoch seconds or null).
-``--made-up`` adds the made-up faults of the tests. Prints a line per case and a reliability table; with
-``--ablate [NAME...]`` also the same verdicts with each table taken away in turn and with only the poorest
-evidence left. ``--first-look`` appends the verdicts to ``health_first_looks.csv``: once, for cases that the
-rules have not seen. ``health_calibration.py`` fits the confidence on that file.
+Prints a line per case and a reliability table. ``--first-look`` appends the verdicts to
+``health_first_looks.csv``: once, for cases that the rules have not seen. ``health_calibration.py`` fits the
+confidence on that file.
 """
 
 from __future__ import annotations
@@ -33,67 +32,12 @@ from watchme_analysis.health import diagnosis as health
 from watchme_analysis.inference.causes import causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation
 from watchme_analysis.requests.observations import join_requests
-from watchme_analysis.schema import TABLES, empty
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from worlds.health_scenarios import SCENARIOS
 
 WINDOW_TOLERANCE_S = 10.0
 # How long a caller or Nginx waits for a response in the recordings, at most.
 PATIENCE_S = 12.0
 ERROR_LEVELS = ("error", "crit", "alert", "emerg")
 LAYER_OF = {one.cause: one.layer for one in causes("health")}
-ABLATED = (
-    "probes", "access_log", "error_log", "edge_log", "app_log", "host_metrics", "config_directives",
-    "app_handlers", "app_calls", "app_processes",
-)  # fmt: skip
-TIMING = (
-    "request_id", "edge_ray_id", "request_time_s", "upstream_connect_time_s", "upstream_header_time_s",
-    "upstream_response_time_s", "upstream_addr", "upstream_status", "host", "cache_status",
-)  # fmt: skip
-
-
-def only(case: Case, kept: set[str]) -> Case:
-    """Return the case with all other tables empty."""
-    frames = {name: case.table(name) if name in kept else empty(name) for name in TABLES}
-    tables = {name: entry for name, entry in case.manifest["tables"].items() if name in kept}
-    return Case(case.path, {**case.manifest, "tables": tables}, frames)
-
-
-def stock_log(case: Case) -> Case:
-    """Return the case as if Nginx wrote its stock ``combined`` format."""
-    log = case.table("access_log").copy()
-    log["time"] = log["time"].dt.floor("s")
-    for name in TIMING:
-        log[name] = empty("access_log")[name].reindex(log.index)
-    case._frames["access_log"] = log
-    return case
-
-
-def without_inside(case: Case) -> Case:
-    """Return the case without probes from inside the container."""
-    probes = case.table("probes")
-    case._frames["probes"] = probes[probes["vantage"] != "inside"].reset_index(drop=True)
-    return case
-
-
-def ablations(case: Case) -> Iterator[tuple[str, Case]]:
-    """Yield names and cases with evidence taken away."""
-    everything = set(TABLES)
-    for name in ABLATED:
-        if len(case.table(name)):
-            yield f"no {name}", only(case, everything - {name})
-    yield "no inside probes", without_inside(only(case, everything))
-    yield "no source", only(case, everything - {"app_handlers", "app_calls"})
-    yield (
-        "no configuration",
-        only(case, everything - {"config_directives", "edge_settings", "app_processes", "compose_settings"}),
-    )
-    yield "logs alone", only(case, {"access_log", "error_log", "edge_log", "app_log"})
-    yield "probes alone", only(case, {"probes"})
-    yield "combined log alone", stock_log(only(case, {"access_log"}))
-    yield "combined log and errors", stock_log(only(case, {"access_log", "error_log"}))
-    yield "combined log for timed", stock_log(only(case, everything))
 
 
 def ask(case: Case) -> tuple[Diagnosis, float]:
@@ -137,12 +81,6 @@ def recorded(argument: str, truths: Path | None) -> Iterator[Given]:
         if path.is_dir() and truth.is_file():
             found = json.loads(truth.read_text(encoding="utf-8"))
             yield Given(part or home.name, path.name, open_case(path), found)
-
-
-def made_up() -> Iterator[Given]:
-    """Yield the made-up faults of the tests, whose times are none of a recording."""
-    for build, cause in SCENARIOS.items():
-        yield Given("made up", build.__name__, build(), {"cause": cause, "fault_start": None})
 
 
 def shows_harm(seen: pd.DataFrame, during: pd.Series) -> bool:
@@ -229,8 +167,8 @@ def layer_outcome(given: Given, said: Diagnosis) -> str:
     return "one of two" if len(left) <= 2 else "open"
 
 
-def judge(given: Given, layers: dict[str, Counter[str]], *, ablate: bool) -> tuple[list[Asked], float, bool]:
-    """Print what is said of a case; return the verdicts, the seconds, and whether the window is off.
+def judge(given: Given, layers: dict[str, Counter[str]]) -> tuple[Asked, float, bool]:
+    """Print what is said of a case; return the verdict, the seconds, and whether the window is off.
 
     ``layers`` counts by set what is said of the layer, of controls and of faults that leave a trace.
     """
@@ -239,21 +177,17 @@ def judge(given: Given, layers: dict[str, Counter[str]], *, ablate: bool) -> tup
     late = any(error is not None and abs(error) > WINDOW_TOLERANCE_S for error in errors)
     shown = " ".join("-" if error is None else f"{error:+.1f}s" for error in errors)
     without_effect = harmless(given)
-    rows = [Asked(given.part, given.name, "all", given.causes, said, without_effect)]
+    row = Asked(given.part, given.name, given.causes, said, without_effect)
     layer = layer_outcome(given, said)
     if given.truth.get("fault_start") is not None and not leaves_trace(given):
         layer = "no trace"
     layers.setdefault(given.part, Counter())[layer] += 1
     print(
-        f"{given.name:22s} {rows[0].outcome:5s} {'+'.join(sorted(given.causes)):15s} said {said.cause!s:15s} "
+        f"{given.name:22s} {row.outcome:5s} {'+'.join(sorted(given.causes)):15s} said {said.cause!s:15s} "
         f"{said.confidence:.2f} window {shown}{' LATE' if late else ''} {took:.2f}s"
         f"{' harmless' if without_effect else ''} layer {layer}"
     )
-    for name, poorer in ablations(given.case) if ablate else ():
-        rows.append(Asked(given.part, given.name, name, given.causes, ask(poorer)[0], without_effect))
-        if rows[-1].outcome == "wrong":
-            print(f"    {name:24s} wrong: {rows[-1].said.cause} {rows[-1].said.confidence:.2f}")
-    return rows, took, late
+    return row, took, late
 
 
 def show_layers(part: str, counts: Counter[str]) -> None:
@@ -276,33 +210,27 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("cases", nargs="*", metavar="NAME=CASES")
     parser.add_argument("--truth", type=Path)
-    parser.add_argument("--made-up", action="store_true")
-    parser.add_argument(
-        "--ablate", nargs="*", metavar="NAME", help="sets to take evidence from; all if none named"
-    )
     parser.add_argument("--first-look", action="store_true", help="append to the first looks")
     options = parser.parse_args(arguments)
     sources = [recorded(argument, options.truth) for argument in options.cases]
     rows: list[Asked] = []
     layers: dict[str, Counter[str]] = {}
     spent, missed = [], 0
-    for given in chain(*sources, made_up() if options.made_up else ()):
-        ablate = options.ablate is not None and (not options.ablate or given.part in options.ablate)
-        found, took, late = judge(given, layers, ablate=ablate)
-        rows += found
+    for given in chain(*sources):
+        row, took, late = judge(given, layers)
+        rows.append(row)
         spent.append(took)
         missed += late
-    told = [row for row in rows if not row.harmless]
-    whole = [row for row in told if row.evidence == "all"]
-    silent = [row for row in rows if row.harmless and row.evidence == "all"]
+    whole = [row for row in rows if not row.harmless]
+    silent = [row for row in rows if row.harmless]
     calm = sum(row.said.verdict == "no_incident" for row in silent)
     print(
         f"\n{len(silent)} injected faults harmed no caller and are left out below; in {calm} of them the "
         "verdict was that nothing happened"
     )
     for part in dict.fromkeys(row.part for row in whole):
-        show(f"{part}, all evidence", [row for row in whole if row.part == part])
-    show("all sets, all evidence", whole)
+        show(part, [row for row in whole if row.part == part])
+    show("all sets", whole)
     for part, counts in layers.items():
         show_layers(part, counts)
     print(
@@ -310,11 +238,6 @@ def main(arguments: list[str]) -> int:
         f"{sum(spent) / max(len(spent), 1):.2f} s on average, {max(spent, default=0.0):.2f} s at most "
         "(reading raw evidence not counted)"
     )
-    if options.ablate is not None:
-        cut = [row for row in told if row.evidence != "all"]
-        for part in dict.fromkeys(row.part for row in cut):
-            show(f"{part}, evidence taken away", [row for row in cut if row.part == part])
-        show("all sets, evidence taken away", cut)
     if options.first_look:
         record_first_looks(rows)
     return 0

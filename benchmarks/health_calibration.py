@@ -43,15 +43,14 @@ BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 @dataclass(frozen=True)
 class Asked:
-    """One verdict on one case with some of its evidence.
+    """One verdict on one case.
 
-    ``part`` is the set that the case belongs to, ``evidence`` what was left of it (``all``), ``truth`` the
-    causes that are right; ``harmless`` says that the injected fault harmed no caller.
+    ``part`` is the set that the case belongs to, ``truth`` the causes that are right; ``harmless`` says that
+    the injected fault harmed no caller.
     """
 
     part: str
     case: str
-    evidence: str
     truth: frozenset[str]
     said: Diagnosis
     harmless: bool = False
@@ -92,11 +91,11 @@ def show(title: str, rows: Sequence[Asked]) -> None:
 
 
 def record_first_looks(rows: Sequence[Asked]) -> None:
-    """Append the verdicts on cases with their whole evidence to the first looks."""
+    """Append verdicts to the first looks."""
     with FIRST_LOOKS.open("a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         for row in rows:
-            if row.evidence == "all" and not row.harmless:
+            if not row.harmless:
                 source = row.said.extra["confidence_from"]
                 confidence = f"{row.said.confidence:.4g}"
                 writer.writerow(

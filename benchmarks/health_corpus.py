@@ -1,13 +1,13 @@
 """A corpus of `/health` cases reduced to what the inference engine sees, and how the rules do on it.
 
     python benchmarks/health_corpus.py collect SET[:VARIANT]=FOLDER... [--truth TRUTH] [--made-up] [--bundled]
-    python benchmarks/health_corpus.py evaluate [--cases] [--prune] [--corpus FILE]
+    python benchmarks/health_corpus.py evaluate [--cases] [--corpus FILE]
 
 ``collect`` detects the signals in the cases of each folder and replaces the rows of these sets in the corpus:
 case, variant, truth, and one row for each observation (signal, strength, value, rows). TRUTH, or the folder
 ``truth``, holds one ``CASE.json`` for each case with ``cause`` and perhaps ``secondary_cause`` and
 ``other_causes``. ``evaluate`` applies the current causes and rules to the corpus within seconds: no case is
-opened. ``--prune`` lists the signals that can be left out together without a change of what is named.
+opened.
 """
 
 from __future__ import annotations
@@ -39,9 +39,6 @@ CONTROL = "none"
 # Truth of a constructed case whose evidence names a layer at most.
 OPEN = "open"
 SURE = 0.9
-WRONG = ("wrong", "sure")
-# Change of a confidence that leaves a verdict as it was.
-NO_CHANGE = 0.02
 
 
 @dataclass
@@ -204,8 +201,7 @@ def show(counts: dict[tuple[str, str], Counter[str]]) -> None:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print how the current rules do on the corpus."""
-    entries = read_corpus(options.corpus)
-    found = decisions(entries)
+    found = decisions(read_corpus(options.corpus))
     if options.cases:
         for entry, said in found:
             first, second = said.ranking[:2]
@@ -216,65 +212,7 @@ def evaluate(options: argparse.Namespace) -> int:
                 f"{second.finding.cause} {second.finding.log_odds:+.1f}"
             )
     show(table(found))
-    if options.prune:
-        left_out = unneeded_signals(entries)
-        print(f"\n{len(left_out)} signals can be left out together, or were not observed:\n")
-        print("\n".join(f"- {signal}" for signal in left_out))
     return 0
-
-
-def said_of(entry: Entry) -> tuple[object, float]:
-    """Return all that a diagnosis names for an entry, and its confidence."""
-    said = judge.decide(entry.observations, entry.situation)
-    found = judge.layer_findings(said, entry.observations, is_incident=entry.situation.incident)
-    beside = said.other
-    status = tuple(sorted((one.layer, one.status) for one in found))
-    refuted = frozenset(one.finding.cause for one in said.ranking if one.status == "refuted")
-    return (said.verdict, said.cause, beside, said.secondary, status, refuted), said.confidence
-
-
-def having_signals(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """Return the entries in which each signal was observed, by signal."""
-    found: dict[str, list[Entry]] = {}
-    for entry in entries:
-        for signal in {one.signal for one in entry.observations}:
-            found.setdefault(signal, []).append(entry)
-    return found
-
-
-class Unchanged:
-    """Tells whether entries keep all that a diagnosis names, and their confidence within NO_CHANGE."""
-
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self.before = {id(entry): said_of(entry) for entry in entries}
-
-    def __call__(self, entries: Sequence[Entry]) -> bool:
-        """Return True when nothing differs for any of these entries."""
-        for entry in entries:
-            named, confidence = said_of(entry)
-            before, usual = self.before[id(entry)]
-            if named != before or abs(confidence - usual) > NO_CHANGE:
-                return False
-        return True
-
-
-def unneeded_signals(entries: Sequence[Entry]) -> list[str]:
-    """Return signals that can be left out together, rare ones first."""
-    unchanged = Unchanged(entries)
-    found = []
-    for signal, having in sorted(having_signals(entries).items(), key=lambda item: (len(item[1]), item[0])):
-        observed = [entry.observations for entry in having]
-        for entry in having:
-            entry.observations = [one for one in entry.observations if one.signal != signal]
-        if unchanged(having):
-            found.append(signal)
-        else:
-            for entry, observations in zip(having, observed, strict=True):
-                entry.observations = observations
-    for signal in SIGNALS:
-        if signal not in having_signals(entries) and signal not in found:
-            found.append(signal)
-    return found
 
 
 def main(arguments: list[str]) -> int:
@@ -292,7 +230,6 @@ def main(arguments: list[str]) -> int:
     one.set_defaults(run=collect)
     one = commands.add_parser("evaluate")
     one.add_argument("--cases", action="store_true")
-    one.add_argument("--prune", action="store_true")
     one.set_defaults(run=evaluate)
     options = parser.parse_args(arguments)
     return int(options.run(options))

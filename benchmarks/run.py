@@ -1,14 +1,15 @@
-"""Measure what a user waits for, as ratios against the least that could be waited for.
+"""Reproduce a figure of the documents.
 
-    .venv/bin/python benchmarks/run.py [--rounds N] [CASE]
+    .venv/bin/python benchmarks/run.py                # the names, and the page of each
+    .venv/bin/python benchmarks/run.py NAME [OPTION ...]
 
-Four questions: what does `import watchme_analysis` add to a bare interpreter; how does one report compare
-with papermill and an HTML export of a notebook that only imports pandas and matplotlib; how does a diagnosis
-of a backlog compare with a script that only reads the same files into one frame; how fast is evidence
-imported, in MB of unpacked files per second. Contenders take turns, so that a busy minute hits all of them;
-figures are medians, each with its quartiles. Beside the time on the clock stands the processor time of all
-processes that a contender starts: where the two tell different ratios, the machine was busy otherwise.
-Without CASE the largest bundled one is imported.
+Four figures are measured here, what a user waits for as ratios against the least that could be waited for:
+`package`, what `import watchme_analysis` adds to a bare interpreter; `report`, a report against papermill and
+an HTML export of a notebook that only imports pandas and matplotlib; `diagnosis`, that of a backlog against a
+script that only reads the same files into one frame; `import`, in MB of unpacked files per second. Contenders
+take turns, so that a busy minute hits all of them; figures are medians, each with its quartiles. Beside the
+time on the clock stands the processor time of all processes that a contender starts: where the two tell
+different ratios, the machine was busy otherwise. `--rounds N` states the rounds.
 """
 
 from __future__ import annotations
@@ -26,14 +27,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-
-from worlds.backlog_draws import make, people
-
-ROOT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 DATA = ROOT / "data"
 WATCHME = Path(sys.executable).with_name("watchme")
 REPORTED = {"health": DATA / "health-threadpool", "backlog": DATA / "backlog-dlq"}
+# Figures that a script beside this one measures: its path and first words, and the page of the figures.
+SCRIPTS = {
+    "access-logs": ("access_log_speed.py", "docs/speed.md"),
+    "access-log-proof": ("access_log_proof.py", "docs/decisions.md"),
+    "log-retrieval": ("insights_retrieval.py", "docs/generated/log-retrieval.md"),
+    "kills": ("remedy_kills.py", "docs/generated/kills.md"),
+    "public-logs": ("public_logs.py", "docs/generated/public-logs.md"),
+    "recordings": ("recorder/record_set.py", "docs/generated/health-accuracy.md"),
+    "scenarios": ("recorder/scenarios.py", "docs/generated/scenarios.md"),
+    "health": ("health_accuracy.py", "docs/generated/health-accuracy.md"),
+    "health-confidence": ("health_calibration.py", "docs/accuracy.md"),
+    "health-corpus": ("health_corpus.py evaluate", "docs/generated/health-accuracy.md"),
+    "backlog": ("backlog_accuracy.py", "docs/generated/backlog-accuracy.md"),
+    "backlog-confidence": ("backlog_calibration.py", "docs/accuracy.md"),
+    "backlog-corpus": ("backlog_corpus.py evaluate", "docs/generated/backlog-accuracy.md"),
+    "onsets": ("nab_score.py", "docs/generated/backlog-accuracy.md"),
+}
 
 LEAST_NOTEBOOK = """
 import sys
@@ -82,15 +97,24 @@ class Sample:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("case", nargs="?", type=Path, help="folder of raw evidence to import")
+    measured = {
+        "package": lambda rounds: measure_package(rounds * 6),
+        "report": measure_reports,
+        "diagnosis": measure_diagnosis,
+        "import": measure_import,
+    }
+    pages = dict.fromkeys(measured, "docs/speed.md") | {name: page for name, (_, page) in SCRIPTS.items()}
+    if len(sys.argv) < 2 or sys.argv[1] not in pages:
+        raise SystemExit("\n".join(f"{name:20} {page}" for name, page in pages.items()))
+    name, *words = sys.argv[1:]
+    if name in SCRIPTS:
+        script, *first = SCRIPTS[name][0].split()
+        raise SystemExit(subprocess.call([sys.executable, HERE / script, *first, *words]))
+    parser = argparse.ArgumentParser(prog=f"run.py {name}")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the slow contenders (default 5)")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load {load()} before")
-    measure_package(rounds=options.rounds * 6)
-    measure_reports(rounds=options.rounds)
-    measure_diagnosis(rounds=options.rounds)
-    measure_import(options.case or max(cases(), key=unpacked_bytes), rounds=options.rounds)
+    measured[name](options.rounds)
     print(f"load {load()} after")
 
 
@@ -122,6 +146,15 @@ def measure_reports(rounds: int) -> None:
 
 def measure_diagnosis(rounds: int) -> None:
     """Diagnose 200,000 rows, nearly all of metrics in one case and most of logs in the other."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from worlds.backlog_draws import make, people
+
+    def busy_and_logged(world, options):
+        """Let twice as many devices send, and return all logs."""
+        options.update(logs="all", talks=True, log_rows=ALL_LOGS, period=60)
+        world.period = 60
+        people(world)
+
     with tempfile.TemporaryDirectory() as folder:
         make(6, Path(folder) / "logs", "downstream_down", busy_and_logged)
         kept = f"{folder}/case"
@@ -144,13 +177,6 @@ def measure_diagnosis(rounds: int) -> None:
     print()
 
 
-def busy_and_logged(world, options):
-    """Let twice as many devices send, and return all logs."""
-    options.update(logs="all", talks=True, log_rows=ALL_LOGS, period=60)
-    world.period = 60
-    people(world)
-
-
 def ratio(samples: list[Sample], others: list[Sample], figure: str) -> float:
     return statistics.median(getattr(sample, figure) for sample in samples) / statistics.median(
         getattr(sample, figure) for sample in others
@@ -161,7 +187,9 @@ def reporter(question: str, case: Path, folder: str) -> Callable[[], None]:
     return lambda: run(WATCHME, "report", question, case, "--to", f"{folder}/reports")
 
 
-def measure_import(case: Path, rounds: int) -> None:
+def measure_import(rounds: int) -> None:
+    """Import the largest bundled case."""
+    case = max([*DATA.glob("health-*"), *DATA.glob("backlog-*")], key=unpacked_bytes)
     with tempfile.TemporaryDirectory() as folder:
         targets = iter(range(rounds))
         command = f"import {case.name}"
@@ -195,10 +223,6 @@ def run(*command: object) -> None:
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{command[0]} failed:\n{done.stderr}")
-
-
-def cases() -> list[Path]:
-    return [*DATA.glob("health-*"), *DATA.glob("backlog-*")]
 
 
 def unpacked_bytes(case: Path) -> int:

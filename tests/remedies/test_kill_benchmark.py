@@ -1,4 +1,4 @@
-"""The command of docs/generated/kills.md that kills deliveries and remedies runs to its end."""
+"""The command of docs/generated/kills.md that kills remedies runs to its end."""
 
 import os
 import re
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def test_kill_benchmark_prints_a_row_of_each_remedy(tmp_path):
     environ = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     ended = subprocess.run(
-        [sys.executable, "benchmarks/reliability.py", "--kills", "1"],
+        [sys.executable, "benchmarks/run.py", "kills", "--kills", "1"],
         cwd=ROOT, capture_output=True, text=True, check=False, env=environ | {"HOME": str(tmp_path)},
     )  # fmt: skip
     assert not [*tmp_path.rglob("*")], "the benchmark writes to the home folder of its user"
