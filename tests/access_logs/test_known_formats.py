@@ -143,4 +143,4 @@ def test_a_file_is_enough_for_a_format():
 )
 def test_a_mistake_in_a_file_is_reported_in_one_sentence(old, new, problem):
     with pytest.raises(InputError, match=problem):
-        parse_formats("mine.toml", MINE.replace(old, new))
+        _ = [mine.pattern for mine in parse_formats("mine.toml", MINE.replace(old, new))]

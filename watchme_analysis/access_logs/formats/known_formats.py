@@ -81,44 +81,102 @@ class Sample(NamedTuple):
     columns: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KnownFormat:
     """A format of a file in ``formats/known``; the module describes each attribute.
 
-    ``plan`` is the compiled ``log_format`` or ``LogFormat``, ``shape`` the regular expression of a line. Both
-    are None for JSON, which has ``keys``.
+    ``kind``: the key of ``entry`` that describes the lines. Patterns are compiled when a line is first
+    compared with them, which most logs do with few of them.
     """
 
+    where: str
+    kind: str
+    entry: Mapping[str, Any]
     name: str
-    source: str
     rank: int
     layer: str
-    samples: tuple[Sample, ...]
-    plan: LogFormat | None
-    shape: str | None
-    line_start: re.Pattern[str] | None
     contains: str
     time_format: str | None
-    sums: Mapping[str, tuple[tuple[int, str], ...]]
-    marks: frozenset[str]
-    keys: Mapping[str, str | re.Pattern[str]]
+
+    @cached_property
+    def samples(self) -> tuple[Sample, ...]:
+        """Sample lines."""
+        return tuple(
+            Sample(sample["line"], {key: value for key, value in sample.items() if key != "line"})
+            for sample in self.entry["samples"]
+        )
+
+    @cached_property
+    def plan(self) -> LogFormat | None:
+        """The compiled ``log_format`` or ``LogFormat``; None for other kinds."""
+        if self.kind == "log_format":
+            return compile_format(self.entry[self.kind], name=self.name)
+        return compile_apache(self.entry[self.kind], self.name) if self.kind == "LogFormat" else None
+
+    @cached_property
+    def shape(self) -> str | None:
+        """Regular expression of a line with a pattern or fields; None for other kinds."""
+        if self.kind == "pattern":
+            return _expanded("".join(map(str, self.entry["pattern"])))
+        if self.kind != "fields":
+            return None
+        fields = self.entry["fields"]
+        least: int = self.entry.get("least", len(fields))
+        groups = [f"(?P<{name}>{_VALUE})" for name in fields]
+        newer = "".join(f"(?: {group}" for group in groups[least:])
+        start = f"(?={_expanded(self.entry['line_start'])})"
+        return start + " ".join(groups[:least]) + newer + f"(?: {_VALUE})*" + ")?" * (len(groups) - least)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The compiled pattern of a line."""
-        return re.compile(self.shape or "", re.DOTALL)
+        return self._compiled(self.shape or "")
 
     @cached_property
     def narrow_pattern(self) -> re.Pattern[str]:
         """As :attr:`pattern`, for lines too long for backtracking over the ends of texts."""
-        return re.compile((self.shape or "").replace(".*?", '[^"]*'), re.DOTALL)
+        return self._compiled((self.shape or "").replace(".*?", '[^"]*'))
+
+    @cached_property
+    def line_start(self) -> re.Pattern[str] | None:
+        """Pattern that matches only at a line's beginning; None without one."""
+        return self._compiled(_expanded(self.entry["line_start"])) if "line_start" in self.entry else None
+
+    @cached_property
+    def sums(self) -> Mapping[str, tuple[tuple[int, str], ...]]:
+        """Signs and names of the parts of the durations that are sums; all parts are added in seconds."""
+        return {
+            _unitless(name): tuple(
+                (-1 if part.startswith("-") else 1, _unitless(part.removeprefix("-"))) for part in parts
+            )
+            for name, parts in self.entry.get("sums", {}).items()
+        }
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        """Keys that every JSON object of this program has."""
+        return frozenset(self.entry.get("marks", ()))
+
+    @cached_property
+    def keys(self) -> Mapping[str, str | re.Pattern[str]]:
+        """Variables of the keys of a JSON object; a pattern takes a value apart."""
+        return {
+            key: self._compiled(variable) if "(?P<" in variable else variable
+            for key, variable in self.entry.get("keys", {}).items()
+        }
+
+    def _compiled(self, pattern: str) -> re.Pattern[str]:
+        try:
+            return re.compile(pattern, re.DOTALL)
+        except re.error as error:
+            raise InputError(f"{self.where} has an invalid regular expression: {error}.") from error
 
 
 @cache
 def known_formats() -> tuple[KnownFormat, ...]:
     """Return all known formats, in the order in which they are tried.
 
-    Raises InputError if a format is incomplete or invalid.
+    Raises InputError if a format is incomplete.
     """
     found: list[KnownFormat] = []
     for file in sorted(files(__package__).joinpath("known").iterdir(), key=lambda each: each.name):
@@ -130,7 +188,7 @@ def known_formats() -> tuple[KnownFormat, ...]:
 def parse_formats(file: str, text: str) -> list[KnownFormat]:
     """Return the formats of the text of a file.
 
-    Raises InputError if a format is incomplete or invalid.
+    Raises InputError if a format is incomplete; an invalid pattern raises it when a line is compared with it.
     """
     try:
         return [_parsed(file, entry) for entry in tomllib.loads(text)["format"]]
@@ -141,13 +199,13 @@ def parse_formats(file: str, text: str) -> list[KnownFormat]:
 @cache
 def text_formats() -> tuple[KnownFormat, ...]:
     """Return the formats with a pattern or fields."""
-    return tuple(known for known in known_formats() if known.shape is not None)
+    return tuple(known for known in known_formats() if known.kind in ("pattern", "fields"))
 
 
 @cache
 def json_formats() -> tuple[KnownFormat, ...]:
     """Return the formats of JSON."""
-    return tuple(known for known in known_formats() if known.keys)
+    return tuple(known for known in known_formats() if known.kind == "keys")
 
 
 @cache
@@ -175,64 +233,20 @@ def _parsed(file: str, entry: dict[str, Any]) -> KnownFormat:
     needed = {"name", "source", "samples", *kinds, *({"line_start"} if kinds == ["fields"] else ())}
     if wrong := sorted({*needed - entry.keys(), *entry.keys() - needed - _OPTIONS}):
         raise InputError(f"{where} has a missing or unknown key: {wrong[0]!r}.")
-    try:
-        return _compiled(entry, kinds[0])
-    except re.error as error:
-        raise InputError(f"{where} has an invalid regular expression: {error}.") from error
-
-
-def _compiled(entry: dict[str, Any], kind: str) -> KnownFormat:
-    name, text = entry["name"], entry[kind]
-    plan = {
-        "log_format": lambda: compile_format(text, name=name),
-        "LogFormat": lambda: compile_apache(text, name),
-    }
-    start = entry.get("line_start")
-    known = KnownFormat(
-        name=name,
-        source=entry["source"],
+    return KnownFormat(
+        where,
+        kinds[0],
+        entry,
+        name=entry["name"],
         rank=entry.get("rank", _RANK),
         layer=entry.get("layer", "proxy"),
-        samples=tuple(
-            Sample(sample["line"], {key: value for key, value in sample.items() if key != "line"})
-            for sample in entry["samples"]
-        ),
-        plan=plan[kind]() if kind in plan else None,
-        shape=_shape(entry, kind),
-        line_start=None if start is None else re.compile(_expanded(start)),
         contains=entry.get("contains", ""),
         time_format=entry.get("time_format"),
-        sums={_unitless(name): tuple(map(_signed, parts)) for name, parts in entry.get("sums", {}).items()},
-        marks=frozenset(entry.get("marks", ())),
-        keys={
-            key: re.compile(variable, re.DOTALL) if "(?P<" in variable else variable
-            for key, variable in entry.get("keys", {}).items()
-        },
     )
-    re.compile(known.shape or "")
-    return known
 
 
 def _unitless(duration: str) -> str:
     return re.sub(r"_(?:ms|us|ns|s)$", "", duration)
-
-
-def _signed(part: str) -> tuple[int, str]:
-    """Return the sign and the name of a part of a sum; all parts are added in seconds."""
-    return (-1 if part.startswith("-") else 1), _unitless(part.removeprefix("-"))
-
-
-def _shape(entry: dict[str, Any], kind: str) -> str | None:
-    """Return the regular expression of a line with a pattern or fields."""
-    if kind == "pattern":
-        return _expanded("".join(map(str, entry["pattern"])))
-    if kind != "fields":
-        return None
-    least: int = entry.get("least", len(entry["fields"]))
-    groups = [f"(?P<{name}>{_VALUE})" for name in entry["fields"]]
-    newer = "".join(f"(?: {group}" for group in groups[least:])
-    start = f"(?={_expanded(entry['line_start'])})"
-    return start + " ".join(groups[:least]) + newer + f"(?: {_VALUE})*" + ")?" * (len(groups) - least)
 
 
 def _expanded(text: str) -> str:
