@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from watchme_analysis.errors import AccountingError
@@ -28,6 +29,35 @@ class Rejected:
     reason: str
     text: str = ""
     size_bytes: int | None = None
+
+
+class LateNotes(Sequence[str]):
+    """Sentences that ``make`` returns when they are first read: most callers of a reader read none."""
+
+    def __init__(self, make: Callable[[], Iterable[str]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _notes(self) -> tuple[str, ...]:
+        return tuple(self._make())
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._notes[at]
+
+    def __len__(self) -> int:
+        return len(self._notes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._notes == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._notes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (self._notes,)
+
+    def __repr__(self) -> str:
+        return repr(self._notes)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -93,7 +123,7 @@ class Retrieval:
     bytes_scanned: float | None = None
     cost_usd: float | None = None
     cached_at: datetime | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: Sequence[str] = field(default=())
     parts: tuple[Retrieval, ...] = field(default=())
 
     def __repr__(self) -> str:
@@ -126,7 +156,7 @@ class Retrieval:
 
     def with_notes(self, *notes: str) -> Retrieval:
         """Return a copy with more notes."""
-        return replace(self, notes=self.notes + notes)
+        return replace(self, notes=(*self.notes, *notes)) if notes else self
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; rejected pieces are counted, not listed."""
@@ -147,6 +177,8 @@ def combined(parts: Sequence[Retrieval]) -> Retrieval:
     Counts, bytes and costs are sums, None when no part states them. Rows are missing when any part lacks
     some. A note of one part among several is preceded by the part's origin.
     """
+    if len(parts) == 1:
+        return replace(parts[0], parts=tuple(parts))
     from watchme_analysis.text.message import Resource, value_of
     from watchme_analysis.text.render import note as said
 
@@ -155,7 +187,7 @@ def combined(parts: Sequence[Retrieval]) -> Retrieval:
     costs = [part.cost_usd for part in parts if part.cost_usd is not None]
     notes = (
         said("note-of-file", file=Resource(part.origin), note=value_of(text))
-        if len(parts) > 1 and part.origin not in text
+        if part.origin not in text
         else text
         for part in parts
         for text in part.notes

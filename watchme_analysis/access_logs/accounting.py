@@ -76,10 +76,10 @@ class AccessLogAccounting(LineAccounting):
             self.formats += later.formats
             self.has_line_end = later.has_line_end if later.lines else self.has_line_end
 
-    def retrieval(self, *further: str) -> Retrieval:
-        """Return the retrieval, with notes on formats and on a missing line end."""
+    def all_notes(self, dropped: int) -> list[str]:
+        """Return the notes with those on formats and on a missing line end."""
         end = [] if self.has_line_end else [no_line_end()]
-        return super().retrieval(*format_notes(self.formats), *end, *further)
+        return [*super().all_notes(dropped), *format_notes(self.formats), *end]
 
 
 def note_file_change(one: Input, account: LineAccounting) -> None:

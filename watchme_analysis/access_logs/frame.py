@@ -32,37 +32,31 @@ def frame_of(
 
     from watchme_analysis.schema import empty
 
-    found: list[_Numbers | _Texts] = []
+    texts: dict[str, list[pa.Array]] = {}
+    numbers: dict[str, _Numbers] = {}
     for table in tables:
-        if not found:
+        if not texts and not numbers:
             room = max(expected(len(table)), len(table))
-            kinds = [table[column].type for column in columns]
-            found = [_Texts() if kind == pa.large_string() else _Numbers(kind, room) for kind in kinds]
-        for kept, column in zip(found, columns, strict=True):
+            for column in columns:
+                kind = table[column].type
+                if kind == pa.large_string():
+                    texts[column] = []
+                else:
+                    numbers[column] = _Numbers(kind, room)
+        for column, parts in texts.items():
+            parts.extend(table[column].chunks)
+        for column, kept in numbers.items():
             kept.add(table[column])
         # Release it before the next table is requested.
         del table
-    if not found:
+    if not texts and not numbers:
         return empty("access_log")[list(columns)]
-    return pd.DataFrame(
-        {column: kept.array() for column, kept in zip(columns, found, strict=True)}, copy=False
-    )
-
-
-class _Texts:
-    """A column of texts, collected in parts."""
-
-    def __init__(self) -> None:
-        self._parts: list[pa.Array] = []
-
-    def add(self, column: pa.ChunkedArray) -> None:
-        self._parts += column.chunks
-
-    def array(self) -> Any:
-        import pandas as pd
-        import pyarrow as pa
-
-        return pd.StringDtype().__from_arrow__(pa.chunked_array(self._parts, pa.large_string()))
+    arrays: dict[str, Any] = {
+        column: pd.StringDtype().__from_arrow__(pa.chunked_array(parts, pa.large_string()))
+        for column, parts in texts.items()
+    }
+    arrays |= {column: kept.array() for column, kept in numbers.items()}
+    return pd.DataFrame({column: arrays[column] for column in columns}, copy=False)
 
 
 class _Numbers:

@@ -90,11 +90,6 @@ def _first(lines: Iterable[bytes], reader: ReferenceParser) -> int | None:
     return None
 
 
-def _microseconds(moment: datetime | None) -> int | None:
-    """Return microseconds since the epoch."""
-    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
-
-
 def _moment(microseconds: int | None) -> datetime | None:
     return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
@@ -495,13 +490,16 @@ def read_access_logs(  # noqa: PLR0913 - plain keywords instead of objects with 
     InputError, FormatError
         As :class:`AccessScan`; and when a bound or the zone is invalid.
     """
-    start = end = None
+    since_us = until_us = None
     if since is not None or until is not None:
         own_zone = parse_zone(load_config().time_zone)
         start, end = (None if bound is None else moment_of(bound, own_zone) for bound in (since, until))
         if start is not None and end is not None:
             Window(start, end)  # raises an error if they are swapped
-    selection = Selection(tuple(columns), _microseconds(start), _microseconds(end), path_prefix)
+        since_us, until_us = (
+            None if one is None else (one - _EPOCH) // timedelta(microseconds=1) for one in (start, end)
+        )
+    selection = Selection(tuple(columns), since_us, until_us, path_prefix)
     scan = AccessScan(
         [names] if isinstance(names, (str, Path)) else list(names),
         selection,

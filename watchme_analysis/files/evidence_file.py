@@ -383,19 +383,20 @@ class RawFile:
     def beside(self, *patterns: str) -> list[RawFile]:
         """Return the files in the same folder whose name (without .gz etc.) matches a pattern, sorted."""
         folder = self.path.parent
-
-        def fitting() -> list[str]:
-            names = sorted(path.name for path in folder.iterdir())
-            # Most names do not match, so only matching names are checked on disk.
-            fit = (n for n in names if any(fnmatch.fnmatch(unpacked_name(n), one) for one in patterns))
-            return [
-                (folder / name).relative_to(self.root).as_posix()
-                for name in fit
-                if (folder / name).is_file() and not link_problem(self.root, folder / name)
-            ]
-
-        names = self.once(patterns, fitting)
-        return [RawFile(self.root, name, self.zone, self.settings, known=self.known) for name in names]
+        names = self.once("names", lambda: sorted(path.name for path in folder.iterdir()))
+        # Most names do not match, so only matching names are checked on disk.
+        fit = (n for n in names if any(fnmatch.fnmatch(unpacked_name(n), one) for one in patterns))
+        return [
+            RawFile(
+                self.root,
+                (folder / name).relative_to(self.root).as_posix(),
+                self.zone,
+                self.settings,
+                known=self.known,
+            )
+            for name in fit
+            if (folder / name).is_file() and not link_problem(self.root, folder / name)
+        ]
 
 
 def is_blank(raw: RawFile) -> bool:

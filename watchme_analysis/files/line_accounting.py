@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.files.lines import display_text, each_line, long_line_problem
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.limits import MIB
-from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
+from watchme_analysis.retrieval import LateNotes, Rejected, Retrieval, check_lines
 from watchme_analysis.schema import frame_of_values
 from watchme_analysis.text.render import note
 
@@ -94,18 +94,26 @@ class LineAccounting:
         known = [*self.span, *times]
         self.span = [min(known), max(known)] if known else []
 
-    def retrieval(self, *further: str) -> Retrieval:
-        """Return the accounting as a retrieval, with further notes.
+    def all_notes(self, dropped: int) -> list[str]:
+        """Return the notes with those on the numbers of lines.
+
+        ``dropped``: number of rejected lines whose text was not kept.
+        """
+        kept = self.kept_rejected or 0
+        return [
+            *self.notes,
+            *([note("note-rejected-kept", lines=self.rejected_lines, kept=kept)] if dropped > 0 else ()),
+        ]
+
+    def retrieval(self) -> Retrieval:
+        """Return the accounting as a retrieval.
 
         Raises AccountingError if the lines do not add up.
         """
         if self.has_row_per_line:
             counts = (self.row_count, self.blank_lines, self.joined_lines, self.filtered, self.rejected_lines)
             check_lines(self.file, self.lines, sum(counts))
-        notes = [*self.notes, *further]
         dropped = self.rejected_lines - sum(one.line > 0 for one in self.rejected)
-        if dropped > 0:
-            notes.append(note("note-rejected-kept", lines=self.rejected_lines, kept=self.kept_rejected or 0))
         start, end = (
             (_EPOCH + timedelta(microseconds=time) for time in self.span) if self.span else (None, None)
         )
@@ -121,7 +129,7 @@ class LineAccounting:
             start=start,
             end=end,
             truncated=self.is_truncated or dropped > 0,
-            notes=tuple(notes),
+            notes=LateNotes(lambda: self.all_notes(dropped)),
         )
 
     def _keep(self, rejected: list[Rejected]) -> None:
