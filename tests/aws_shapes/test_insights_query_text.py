@@ -1,12 +1,6 @@
 from worlds.together import together
 
-from watchme_analysis.aws_shapes.insights_query_text import (
-    columns_of,
-    filter_applies_to_all,
-    query_limit,
-    split_commands,
-    unsplittable_reason,
-)
+from watchme_analysis.aws_shapes.insights_query_text import query_facts, split_commands
 
 
 def test_commands_and_limits():
@@ -19,11 +13,11 @@ def test_commands_and_limits():
         'parse @message "x|*" as y',
         "limit 20",
     ]
-    assert query_limit(query) == 20
-    assert query_limit("fields @message | limit 5 | head 3") == 3
-    assert query_limit("fields limit_5") is None
-    assert query_limit("fields dislike / 2 as half | limit 4") == 4
-    assert query_limit("parse /a|b(?<x>c)/ | limit 5") == 5
+    assert query_facts(query).limit == 20
+    assert query_facts("fields @message | limit 5 | head 3").limit == 3
+    assert query_facts("fields limit_5").limit is None
+    assert query_facts("fields dislike / 2 as half | limit 4").limit == 4
+    assert query_facts("parse /a|b(?<x>c)/ | limit 5").limit == 5
     assert split_commands("fields a, (b | c) | filter d") == ["fields a, (b | c)", "filter d"]
 
 
@@ -46,14 +40,14 @@ def test_commands_and_limits():
     ],
 )
 def test_queries_over_several_events_cannot_and_say_why(query, word):
-    assert word in unsplittable_reason(query)
+    assert word in query_facts(query).unsplittable_reason
 
 
 def test_a_filter_in_front_bounds_what_looks_at_events_of_the_window_alone():
-    assert filter_applies_to_all("filter a > 1 | stats count(*) by b | sort b | limit 3")
-    assert not filter_applies_to_all("pattern @message | diff")
-    assert not filter_applies_to_all("source logGroups() | fields @message")
-    assert not filter_applies_to_all("filter a in (SOURCE 'g' | fields a) | stats count(*)")
+    assert query_facts("filter a > 1 | stats count(*) by b | sort b | limit 3").accepts_filter
+    assert not query_facts("pattern @message | diff").accepts_filter
+    assert not query_facts("source logGroups() | fields @message").accepts_filter
+    assert not query_facts("filter a in (SOURCE 'g' | fields a) | stats count(*)").accepts_filter
 
 
 @together(
@@ -71,4 +65,4 @@ def test_a_filter_in_front_bounds_what_looks_at_events_of_the_window_alone():
     ],
 )
 def test_columns_of_more_queries(query, columns):
-    assert columns_of(query) == columns
+    assert [*query_facts(query).columns] == columns

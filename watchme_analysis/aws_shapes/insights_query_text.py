@@ -1,8 +1,11 @@
-"""Analyse the text of a Logs Insights query: commands, limit, columns, and whether it can be split."""
+"""Facts about the text of a Logs Insights query: commands, limit, columns, and whether it can be split."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from watchme_analysis.text.message import Code, Resource
 from watchme_analysis.text.render import note
@@ -39,6 +42,65 @@ _KINDS = tuple(
 )
 # Columns of a query without ``fields``, ``display`` or ``stats``.
 _DEFAULT_COLUMNS = ("@timestamp", "@message")
+
+
+@dataclass(frozen=True)
+class QueryFacts:
+    """Facts about the text of a query.
+
+    Attributes
+    ----------
+    commands, names
+        Commands, and their names in lower case.
+    limit
+        Limit that the query states (the last of several applies); None without one.
+    is_ascending
+        True when the oldest rows come first; without ``sort`` the newest do.
+    is_unfiltered
+        True when every event becomes a row, because no command filters events out.
+    accepts_filter
+        True when a filter in front of the query applies to all events that it uses. ``diff`` also uses
+        earlier events, ``join`` and subqueries use other events, and ``source`` must be the first command.
+    unsplittable_reason
+        Reason why the query cannot be split by time; None when it can: it treats each event alone, is ordered
+        by time or not at all, and states no limit, so that the rows of its windows, one after another, are
+        provably the rows of the whole.
+    columns
+        Expressions of the columns, as far as the text determines them. ``display`` and ``stats`` replace
+        earlier columns; ``fields`` and ``parse`` add columns.
+    determines_columns
+        True when the text determines all columns, which it does not with ``pattern`` and others.
+    """
+
+    commands: tuple[str, ...]
+    names: tuple[str, ...]
+    limit: int | None
+    is_ascending: bool
+    is_unfiltered: bool
+    accepts_filter: bool
+    unsplittable_reason: str | None
+    columns: dict[str, str]
+    determines_columns: bool
+
+
+@lru_cache(maxsize=256)
+def query_facts(query: str) -> QueryFacts:
+    """Return the facts about a query; it is read once, however often they are needed."""
+    commands = tuple(split_commands(query))
+    names = tuple(map(command_name, commands))
+    limits = [int(found["limit"]) for command in commands if (found := _LIMIT.fullmatch(command))]
+    sorts = [found for command in commands if (found := _SORT.fullmatch(command))]
+    return QueryFacts(
+        commands,
+        names,
+        limit=limits[-1] if limits else None,
+        is_ascending=bool(sorts) and (sorts[0]["direction"] or "desc").lower() == "asc",
+        is_unfiltered=_UNFILTERED.issuperset(names),
+        accepts_filter=_FILTERABLE.issuperset(names) and not any(map(_has_subquery, commands)),
+        unsplittable_reason=_unsplittable_reason(commands),
+        columns=_column_expressions(commands),
+        determines_columns=(_FILTERABLE - {"pattern"}).issuperset(names),
+    )
 
 
 def split_commands(query: str) -> list[str]:
@@ -94,21 +156,9 @@ def command_name(command: str) -> str:
     return command.split(maxsplit=1)[0].lower() if command.strip() else ""
 
 
-def query_limit(query: str | None) -> int | None:
-    """Return the limit that a query states (the last of several applies); None without one."""
-    limits = [_LIMIT.fullmatch(command) for command in split_commands(query or "")]
-    found = [int(match["limit"]) for match in limits if match]
-    return found[-1] if found else None
-
-
-def unsplittable_reason(query: str) -> str | None:
-    """Return the reason why a query cannot be split by time; None when it can.
-
-    A query can be split when the rows of its windows, one after another, are provably the rows of the whole:
-    it treats each event alone, is ordered by time or not at all, and states no limit.
-    """
+def _unsplittable_reason(commands: Sequence[str]) -> str | None:
     sorts = 0
-    for command in split_commands(query):
+    for command in commands:
         name = command_name(command)
         if _has_subquery(command):
             return note("unsplittable-subquery")
@@ -116,8 +166,7 @@ def unsplittable_reason(query: str) -> str | None:
             column = _redefined_column(command, name)
             if column:
                 return note("unsplittable-column", column=Code(column))
-            continue
-        if name == "sort":
+        elif name == "sort":
             sorts += 1
             if sorts > 1 or not _SORT.fullmatch(command):
                 return note("unsplittable-order", command=Code(command))
@@ -141,71 +190,32 @@ def _redefined_column(command: str, name: str) -> str | None:
     return next((column for column in _JOIN_COLUMNS if shown.get(column, column) != column), None)
 
 
-def filter_applies_to_all(query: str) -> bool:
-    """Return True when a filter in front of a query applies to all events that it uses.
-
-    ``diff`` also uses earlier events, ``join`` and subqueries use other events, and ``source`` must be the
-    first command.
-    """
-    commands = split_commands(query)
-    return {command_name(command) for command in commands} <= _FILTERABLE and not any(
-        map(_has_subquery, commands)
-    )
-
-
-def is_unfiltered(query: str) -> bool:
-    """Return True when every event becomes a row, because no command filters events out."""
-    return {command_name(command) for command in split_commands(query)} <= _UNFILTERED
-
-
-def is_ascending(query: str) -> bool:
-    """Return True when the oldest rows come first; without ``sort`` the newest do."""
-    for command in split_commands(query):
-        found = _SORT.fullmatch(command)
-        if found:
-            return (found["direction"] or "desc").lower() == "asc"
-    return False
-
-
 def with_direction(query: str) -> str:
     """Return the query with the direction of a sort by ``@timestamp``, of which AWS documents no default."""
-    commands = split_commands(query)
+    facts = query_facts(query)
     directed = [
         f"{one} desc" if (found := _SORT.fullmatch(one)) and not found["direction"] else one
-        for one in commands
+        for one in facts.commands
     ]
-    return query if directed == commands else " | ".join(directed)
+    return query if directed == [*facts.commands] else " | ".join(directed)
 
 
 def with_timestamp(query: str) -> str:
     """Return the query with ``@timestamp`` among its columns, by which windows are split."""
-    if "@timestamp" in columns_of(query):
+    facts = query_facts(query)
+    if "@timestamp" in facts.columns:
         return query
-    commands = split_commands(query)
-    shown = [at for at, command in enumerate(commands) if command_name(command) == "display"]
-    if shown:
-        commands[shown[-1]] += ", @timestamp"
-        return " | ".join(commands)
-    return " | ".join(["fields @timestamp", *commands])
+    if "display" not in facts.names:
+        return " | ".join(["fields @timestamp", *facts.commands])
+    commands = [*facts.commands]
+    commands[max(at for at, name in enumerate(facts.names) if name == "display")] += ", @timestamp"
+    return " | ".join(commands)
 
 
 def counting_query(query: str, group: str) -> str:
     """Return a query that counts the rows (``n``) of a splittable query by a field or an expression."""
-    kept = [command for command in split_commands(query) if command_name(command) not in {"display", "sort"}]
+    kept = [one for one in query_facts(query).commands if command_name(one) not in {"display", "sort"}]
     return " | ".join([*kept, f"stats count(*) as n by {group}"])
-
-
-def columns_of(query: str) -> list[str]:
-    """Return the columns of a query's rows, as far as its text determines them.
-
-    ``display`` and ``stats`` replace earlier columns; ``fields`` and ``parse`` add columns.
-    """
-    return list(_column_expressions(query))
-
-
-def columns_known(query: str) -> bool:
-    """Return True when the text determines all columns, which it does not with ``pattern`` and others."""
-    return {command_name(command) for command in split_commands(query)} <= _FILTERABLE - {"pattern"}
 
 
 def column_kinds(query: str) -> dict[str, str]:
@@ -214,18 +224,17 @@ def column_kinds(query: str) -> dict[str, str]:
     A kind is ``time``, ``whole``, ``number`` or ``text``.
     """
     kinds = {}
-    for name, expression in _column_expressions(query).items():
+    for name, expression in query_facts(query).columns.items():
         kind = next((kind for kind, pattern in _KINDS if pattern.fullmatch(expression)), None)
         if kind is not None:
             kinds[name] = kind
     return kinds
 
 
-def _column_expressions(query: str) -> dict[str, str]:
-    """Return the columns of a query with their expressions."""
+def _column_expressions(commands: Sequence[str]) -> dict[str, str]:
     shown: dict[str, str] = {}
     fixed = aggregated = False
-    for command in split_commands(query):
+    for command in commands:
         name = command_name(command)
         rest = command[len(name) :]
         if name in {"display", "stats"}:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from watchme_analysis.aws_shapes.insights_columns import result_columns
-from watchme_analysis.aws_shapes.insights_query_text import DEFAULT_LIMIT, query_limit
+from watchme_analysis.aws_shapes.insights_query_text import DEFAULT_LIMIT, query_facts
 from watchme_analysis.aws_shapes.lambda_messages import MessageFacts, classify_message
 from watchme_analysis.aws_shapes.names import log_group_function, resource_name
 from watchme_analysis.aws_shapes.responses import (
@@ -183,7 +183,9 @@ def query_row(
     stated = request.get("queryString") or request.get("query")
     text = stated if isinstance(stated, str) else None
     group = _group(request)
-    limit = query_limit(text) or integer(request.get("limit")) or (DEFAULT_LIMIT if request else None)
+    limit = (
+        query_facts(text or "").limit or integer(request.get("limit")) or (DEFAULT_LIMIT if request else None)
+    )
     matched = number(statistics.get("recordsMatched"))
     scanned = number(statistics.get("bytesScanned"))
     price = number(request.get("usdPerGb"))

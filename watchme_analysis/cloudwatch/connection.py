@@ -25,7 +25,7 @@ from watchme_analysis.cloudwatch.insights.cached import (
 )
 from watchme_analysis.cloudwatch.insights.frame import retrieval_of
 from watchme_analysis.cloudwatch.insights.log_groups import matching_log_groups, queryable_log_groups
-from watchme_analysis.cloudwatch.insights.query_api import INSIGHTS_LANGUAGE, InsightsQuery, QueryResult
+from watchme_analysis.cloudwatch.insights.query_api import INSIGHTS_LANGUAGE, InsightsQuery
 from watchme_analysis.cloudwatch.insights.query_library import LibraryQuery, library, library_query
 from watchme_analysis.cloudwatch.insights.scan_cost import ScanEstimate, estimate_scan, planned_queries
 from watchme_analysis.cloudwatch.metrics import Metric, catalogue, get_metrics, incident_metrics
@@ -36,7 +36,7 @@ from watchme_analysis.prices import BYTES_PER_GB, USD_PER_GB
 from watchme_analysis.retrieval import Retrieval, combined
 from watchme_analysis.text.message import MessageText, Names, Resource, Sentences, message, value_of
 from watchme_analysis.text.render import as_message, error_message, note
-from watchme_analysis.window import Window, parse_span, parse_zone
+from watchme_analysis.window import parse_span, parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,26 +184,18 @@ class Connection:
         """
         request = self._log_request(query, groups, since, until, query_language)
 
-        def ask(aws: session.Aws) -> tuple[list[QueryResult], str | None]:
+        def ask(aws: session.Aws) -> tuple[list[pd.DataFrame], list[Retrieval]]:
             cache = self._cache(aws)
             options = QueryOptions(
                 cache, deadline_s=self.deadline_s, max_scan_bytes=self.max_scan_gb * BYTES_PER_GB
             )
-            queries, estimate_note = request(aws), None
-            if not cache.offline:
-                queries, estimate_note = self._planned(aws, queries)
-            return query_cached(aws, queries, options), estimate_note
+            queries, notes = self._planned(aws, request(aws))
+            results = query_cached(aws, queries, options)
+            first, *others = [retrieval_of(result, self.usd_per_gb) for result in results]
+            frames = result_frames(results, self._place(aws), flatten=flatten)
+            return frames, [first.with_notes(*notes), *others]
 
-        def frames_of(
-            found: tuple[list[QueryResult], str | None], place: str | None
-        ) -> tuple[list[pd.DataFrame], list[Retrieval]]:
-            results, estimate_note = found
-            retrievals = [retrieval_of(result, self.usd_per_gb) for result in results]
-            if estimate_note is not None:
-                retrievals[0] = retrievals[0].with_notes(estimate_note)
-            return result_frames(results, place, flatten=flatten), retrievals
-
-        return self._joined(ask, frames_of)
+        return self._joined(ask)
 
     def query(
         self,
@@ -458,10 +450,12 @@ class Connection:
             for aws in targets.values():
                 aws.cancelled.clear()
 
+    def _place(self, aws: session.Aws) -> str | None:
+        """Return the account and region of rows; None if there are no others."""
+        return aws.label if len(self.targets) > 1 else None
+
     def _joined(
-        self,
-        ask: Callable[[session.Aws], _T],
-        frames_of: Callable[[_T, str | None], tuple[list[pd.DataFrame], list[Retrieval]]],
+        self, ask: Callable[[session.Aws], tuple[list[pd.DataFrame], list[Retrieval]]]
     ) -> tuple[pd.DataFrame, Retrieval]:
         """Return one frame and one retrieval of all accounts and regions; those that failed are noted.
 
@@ -472,20 +466,13 @@ class Connection:
         results, failures = self._results(ask)
         if not results:
             raise ServiceError(_sentence(failures))
-        frames: list[pd.DataFrame] = []
-        retrievals: list[Retrieval] = []
-        for place, found in results.items():
-            some, accounts = frames_of(found, place if len(self.targets) > 1 else None)
-            frames += some
-            retrievals += accounts
+        frames = [frame for found, _ in results.values() for frame in found]
+        retrievals = [retrieval for _, found in results.values() for retrieval in found]
         filled = [frame for frame in frames if len(frame)] or frames[:1]
         how = combined(retrievals)
         if failures:
             how = replace(how, truncated=True).with_notes(_sentence(failures))
         return pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0], how
-
-    def _window(self, cache: ResponseCache, parts: Sequence[Any], bounds: tuple[Bound, Bound]) -> Window:
-        return requested_window(cache, parts, bounds, parse_zone(self.time_zone))
 
     def _log_request(
         self,
@@ -506,7 +493,9 @@ class Connection:
 
         def queries(aws: session.Aws) -> list[InsightsQuery]:
             cache = self._cache(aws)
-            window = self._window(cache, ["query", text, *patterns], (since, until))
+            window = requested_window(
+                cache, ["query", text, *patterns], (since, until), parse_zone(self.time_zone)
+            )
             groups, notes = queryable_log_groups(aws, cache, patterns, text)
             return queries_by_groups(text, groups, window, query_language=query_language, notes=notes)
 
@@ -514,16 +503,15 @@ class Connection:
 
     def _planned(
         self, aws: session.Aws, queries: list[InsightsQuery]
-    ) -> tuple[list[InsightsQuery], str | None]:
+    ) -> tuple[list[InsightsQuery], tuple[str, ...]]:
         """Return queries with scan estimates, and a note if the scan can't be estimated."""
+        if self.offline:
+            return queries, ()
         try:
-            return planned_queries(aws, queries, self.max_scan_gb, self.usd_per_gb)[0], None
+            return planned_queries(aws, queries, self.max_scan_gb, self.usd_per_gb)[0], ()
         except ServiceError as error:
-            return queries, note(
-                "insights-no-estimate",
-                gigabytes=Resource(f"{self.max_scan_gb:g}"),
-                error=as_message(error),
-            )
+            gigabytes = Resource(f"{self.max_scan_gb:g}")
+            return queries, (note("insights-no-estimate", gigabytes=gigabytes, error=as_message(error)),)
 
     def _metric_rows(
         self, metrics: Sequence[Metric], period: int | str | timedelta | None, since: Bound, until: Bound
@@ -531,20 +519,15 @@ class Connection:
         period_s = _period_s(period)
         identity = ["metrics", *(repr(metric) for metric in metrics), period_s]
 
-        def ask(aws: session.Aws) -> tuple[pd.DataFrame, Retrieval]:
+        def ask(aws: session.Aws) -> tuple[list[pd.DataFrame], list[Retrieval]]:
             cache = self._cache(aws)
-            window = self._window(cache, identity, (since, until))
-            return get_metrics(aws, metrics, window, period_s=period_s, cache=cache)
-
-        def frames_of(
-            found: tuple[pd.DataFrame, Retrieval], place: str | None
-        ) -> tuple[list[pd.DataFrame], list[Retrieval]]:
-            frame, how = found
-            if place is not None:
+            window = requested_window(cache, identity, (since, until), parse_zone(self.time_zone))
+            frame, how = get_metrics(aws, metrics, window, period_s=period_s, cache=cache)
+            if place := self._place(aws):
                 frame.insert(0, _PLACE, place)
             return [frame], [how]
 
-        return self._joined(ask, frames_of)
+        return self._joined(ask)
 
     def _listed(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
         """Return the items of a list, through the cache."""

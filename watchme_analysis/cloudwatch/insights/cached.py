@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from heapq import merge
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from watchme_analysis.aws_shapes.insights_query_text import Row, is_ascending
+from watchme_analysis.aws_shapes.insights_query_text import Row, query_facts
 from watchme_analysis.aws_shapes.responses import SETTLED_AFTER
 from watchme_analysis.cloudwatch.insights.frame import result_frame, retrieval_of
 from watchme_analysis.cloudwatch.insights.query_api import (
@@ -183,7 +183,7 @@ def _with_cached_part(query: InsightsQuery, entry: CacheEntry, rest: QueryResult
         note("insights-cached", end=Resource(end.isoformat()), taken=Resource(entry.taken_at.isoformat()))
     )
     if rest is not None:
-        result.rows = [*rows, *rest.rows] if is_ascending(query.text) else [*rest.rows, *rows]
+        result.rows = [*rows, *rest.rows] if query_facts(query.text).is_ascending else [*rest.rows, *rows]
         rest_matched = rest.records_matched if rest.records_matched is not None else len(rest.rows)
         result.records_matched = len(rows) + rest_matched
         result.status, result.truncated = rest.status, rest.truncated
@@ -256,7 +256,7 @@ def merge_results(results: Sequence[QueryResult]) -> list[QueryResult]:
     rows = merge(
         *(result.rows for result in results),
         key=lambda row: row.get("@timestamp", ""),
-        reverse=not is_ascending(first.text),
+        reverse=not query_facts(first.text).is_ascending,
     )
     return [QueryResult(first, list(rows))]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.aws_shapes.insights_query_text import Row, column_kinds, columns_known, columns_of
+from watchme_analysis.aws_shapes.insights_query_text import Row, column_kinds, query_facts
 from watchme_analysis.cloudwatch.insights.query_api import INSIGHTS_LANGUAGE, QueryResult
 from watchme_analysis.prices import USD_PER_GB, cost_usd
 from watchme_analysis.retrieval import Retrieval
@@ -42,13 +42,14 @@ def result_frame(result: QueryResult, *, flatten: bool = False) -> pd.DataFrame:
     if result.query.query_language != INSIGHTS_LANGUAGE:
         return typed_frame([*dict.fromkeys(chain.from_iterable(result.rows))], result.rows)
     # ``pattern`` and others return columns of their own instead of those that the text names.
-    columns = columns_of(text) if columns_known(text) or not result.rows else []
+    facts = query_facts(text)
+    columns = [*facts.columns] if facts.determines_columns or not result.rows else []
     known = set(columns)
     rows: Sequence[Row | dict[str, Any]] = result.rows
     if flatten:
         rows = [_flattened(row) for row in result.rows]
     names = list(dict.fromkeys([*columns, *chain.from_iterable(rows)]))
-    if columns_known(text):
+    if facts.determines_columns:
         # @timestamp was added to split the query, even if the query does not return it.
         names = [name for name in names if name in known or name.startswith(_FLATTENED)]
     return typed_frame(names, rows, column_kinds(text))

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from watchme_analysis.aws_shapes.insights_query_text import command_name, split_commands
+from watchme_analysis.aws_shapes.insights_query_text import query_facts
 from watchme_analysis.cloudwatch.response_cache import ResponseCache
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.errors import InputError
@@ -34,7 +34,7 @@ def queryable_log_groups(aws: Aws, cache: ResponseCache, patterns: Sequence[str]
     The class of a log group is known where a pattern matches it. InputError if no group can be searched.
     """
     classes = matching_log_groups(aws, cache, patterns)
-    used = sorted(_STANDARD_COMMANDS & {command_name(command) for command in split_commands(query)})
+    used = sorted(_STANDARD_COMMANDS.intersection(query_facts(query).names))
     refused = {_DELIVERY, *([_INFREQUENT_ACCESS] if used else [])}
     names = [name for name, log_class in classes.items() if log_class not in refused]
     left_out = {

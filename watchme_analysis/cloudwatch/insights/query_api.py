@@ -17,8 +17,7 @@ from watchme_analysis.aws_shapes.insights_query_text import (
     DEFAULT_LIMIT,
     Row,
     command_name,
-    filter_applies_to_all,
-    unsplittable_reason,
+    query_facts,
     with_direction,
 )
 from watchme_analysis.aws_shapes.responses import utc_time
@@ -108,7 +107,7 @@ class InsightsQuery:
         """Reason why the query cannot be split by time; None when it can."""
         if self.query_language != INSIGHTS_LANGUAGE:
             return note("unsplittable-language", language=Resource(self.query_language))
-        return unsplittable_reason(self.text)
+        return query_facts(self.text).unsplittable_reason
 
     @property
     def names_log_groups(self) -> bool:
@@ -118,7 +117,7 @@ class InsightsQuery:
     @property
     def accepts_filter(self) -> bool:
         """True when a filter in front of the text bounds all events that the query uses."""
-        return self.query_language == INSIGHTS_LANGUAGE and filter_applies_to_all(self.text)
+        return self.query_language == INSIGHTS_LANGUAGE and query_facts(self.text).accepts_filter
 
 
 @dataclass
@@ -202,15 +201,12 @@ def start_query(
     return str(aws.call("logs", "start_query", **parameters)["queryId"])
 
 
-def poll_query(aws: Aws, query_id: str) -> dict[str, Any]:
-    """Return the first page of GetQueryResults, with rows under ``rows``.
+def results_page(aws: Aws, **parameters: str) -> dict[str, Any]:
+    """Return a page of GetQueryResults, with rows under ``rows``.
 
-    The rows of a running query are partial and left out.
+    The rows of a running query are partial and left out. ``parameters``: ``queryId``, and the ``nextToken``
+    of a later page.
     """
-    return _results_page(aws, queryId=query_id)
-
-
-def _results_page(aws: Aws, **parameters: str) -> dict[str, Any]:
     # botocore checks each cell against its model, which takes several times as long as reading the JSON. The
     # rows are therefore taken out before botocore parses the rest.
     events = aws.client("logs").meta.events
@@ -246,13 +242,13 @@ def fetch_pages(aws: Aws, query_id: str, first_page: dict[str, Any]) -> Finished
         token = page.get("nextToken")
         try:
             while token:
-                following = _results_page(aws, queryId=query_id, nextToken=token)
+                following = results_page(aws, queryId=query_id, nextToken=token)
                 rows.extend(following["rows"])
                 token = following.get("nextToken") if following.get("nextToken") != token else None
         except ServiceError:
             if attempt:
                 raise
-            page = poll_query(aws, query_id)
+            page = results_page(aws, queryId=query_id)
         else:
             break
     return FinishedQuery(str(page.get("status", "Unknown")), rows, page.get("statistics") or {})

@@ -33,9 +33,7 @@ from watchme_analysis.aws_shapes.insights_query_text import (
     DEFAULT_LIMIT,
     Row,
     counting_query,
-    is_ascending,
-    is_unfiltered,
-    query_limit,
+    query_facts,
     with_timestamp,
 )
 from watchme_analysis.cloudwatch.insights.query_api import (
@@ -45,7 +43,7 @@ from watchme_analysis.cloudwatch.insights.query_api import (
     InsightsQuery,
     QueryResult,
     fetch_pages,
-    poll_query,
+    results_page,
     start_query,
     stop_query,
 )
@@ -154,7 +152,7 @@ class _Run:
         window = query.query_window
         if query.unsplittable_reason is not None:
             return [window]
-        unfiltered = is_unfiltered(query.text)
+        unfiltered = query_facts(query.text).is_unfiltered
         return first_windows(window, query.counts, query.counts_bin_s, self.row_limit, unfiltered=unfiltered)
 
     def _add_windows(self, index: int, windows: Iterable[QueryWindow]) -> None:
@@ -184,7 +182,9 @@ class _Run:
             text = f"filter @logStream = {json.dumps(task.stream)} | {text}"
         limit = _COUNT_LIMIT if task.is_count else self.row_limit
         bounds_s = (window.first_second, last_second)
-        query_id = start_query(self.aws, query, text, bounds_s, None if query_limit(query.text) else limit)
+        query_id = start_query(
+            self.aws, query, text, bounds_s, None if query_facts(query.text).limit else limit
+        )
         self.results[task.query_index].queries_started += 1
         return query_id
 
@@ -251,7 +251,7 @@ class _Run:
         self.parts[task.query_index].append((0, finished.rows))
         count = len(finished.rows)
         at_limit = count >= self.row_limit or finished.is_at_default_limit
-        if at_limit and count != query_limit(result.query.text):
+        if at_limit and count != query_facts(result.query.text).limit:
             result.mark_incomplete(
                 note(
                     "insights-unsplittable",
@@ -301,7 +301,7 @@ class _Run:
     def _split(self, task: Task, rows: list[Row], missing: float) -> None:
         """Keep the complete part of an overfull window and queue the rest (``missing`` rows)."""
         index, window = task.query_index, task.window
-        ascending = is_ascending(self.results[index].query.text)
+        ascending = query_facts(self.results[index].query.text).is_ascending
         if window.length_ms == 1:
             if not missing:
                 self._keep(task, rows)
@@ -468,7 +468,7 @@ class QueryPool:
 
     def _poll_one(self, task: Task) -> FinishedQuery | None:
         """Return the finished query of a task, None while it runs."""
-        page = poll_query(self.aws, task.query_id)
+        page = results_page(self.aws, queryId=task.query_id)
         age_s = time.monotonic() - task.started_at
         status = str(page.get("status", "Unknown"))
         if status in UNFINISHED_STATUSES:
@@ -535,7 +535,7 @@ def join_parts(result: QueryResult, parts: list[tuple[int, list[Row]]]) -> None:
     if query.unsplittable_reason is not None:
         result.rows = [row for _, rows in parts for row in rows]
         return
-    ordered = sorted(parts, key=lambda part: part[0], reverse=not is_ascending(query.text))
+    ordered = sorted(parts, key=lambda part: part[0], reverse=not query_facts(query.text).is_ascending)
     result.rows = _without_repeated_events(row for _, rows in ordered for row in rows)
     if not result.truncated:
         # Every window returned as many rows as matched, so these are all rows of the query's window.
