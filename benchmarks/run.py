@@ -38,6 +38,7 @@ SCRIPTS = {
     "access-log-proof": ("access_log_proof.py", "docs/decisions.md"),
     "log-retrieval": ("insights_retrieval.py", "docs/generated/log-retrieval.md"),
     "kills": ("remedy_kills.py", "docs/generated/kills.md"),
+    "hops": ("hops.py", "docs/architecture.md"),
     "public-logs": ("public_logs.py", "docs/generated/public-logs.md"),
     "recordings": ("recorder/record_set.py", "docs/generated/health-accuracy.md"),
     "scenarios": ("recorder/scenarios.py", "docs/generated/scenarios.md"),

@@ -17,7 +17,7 @@ from watchme_analysis.delivery.changes import Incident, QuestionState
 from watchme_analysis.delivery.content import Content
 from watchme_analysis.delivery.destinations.base import Delivery
 from watchme_analysis.delivery.destinations.files import Retention
-from watchme_analysis.delivery.notice import Notice, receives
+from watchme_analysis.delivery.notice import Notice, with_due
 from watchme_analysis.delivery.outbox import Outbox
 from watchme_analysis.delivery.run import logged
 from watchme_analysis.delivery.state import State, SystemState
@@ -89,7 +89,8 @@ def test_two_processes_write_to_one_state_file(tmp_path):
 def test_each_destination_receives_the_kinds_that_it_wants(settings, kinds):
     destination = Destination(**{"name": "d", "type": "sns", **settings})
     known = ("new-incident", "no-change", "run-failed", "delivery-failed", "digest")
-    assert [name for name in known if receives(destination, replace(NOTICE, kinds=(name,)))] == kinds
+    received = [name for name in known if with_due(replace(NOTICE, kinds=(name,)), {"d": destination}).due]
+    assert received == kinds
 
 
 def outbox(folder, sender):

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from functools import partial
 from typing import Any
 
 from watchme_analysis.delivery.changes import CAUSE_KNOWN, RECURRING, RESOLVED, WORSE
@@ -80,10 +81,7 @@ def content_of(
     The diagnosis is at the level of redaction of the destination; None for a failure. ``link`` is the URL of
     the report.
     """
-
-    def rendered(text: Message) -> str:
-        return render(text, language, zone)
-
+    rendered = partial(render, language=language, zone=zone)
     kind = label(f"delivery-kind-{notice.kind}", language)
     if diagnosis is None:
         title = rendered(message("delivery-title-plain", kind=Resource(kind), system=Resource(notice.system)))

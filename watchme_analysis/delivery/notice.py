@@ -14,6 +14,13 @@ from watchme_analysis.delivery.changes import Incident
 NO_CHANGE, RUN_FAILED, DELIVERY_FAILED, DIGEST = "no-change", "run-failed", "delivery-failed", "digest"
 SAMPLE = "sample"
 _FAILURES = (RUN_FAILED, DELIVERY_FAILED)
+# What destinations are to receive (``when``), by the kinds that reach them.
+_READERS_OF_CHANGES = ("changes", "every-run")
+_READERS = {
+    NO_CHANGE: ("every-run",),
+    RUN_FAILED: ("failures", "every-run"),
+    DELIVERY_FAILED: ("failures",),
+}
 # Types of destinations that hold reports only.
 PUBLISHERS = ("files", "s3")
 
@@ -26,7 +33,7 @@ class Notice:
     :mod:`.changes`, or one of this module; the first is the headline. A failure has an ``error`` and no
     question. ``before`` is the incident as it was known before; ``earlier`` the number of earlier ones with
     the same cause. ``due`` are the names of the destinations that receive it, and ``pages`` folder or file of
-    the report below the folder of the notice, by the name of its variant.
+    the report of each below the folder of the notice.
     """
 
     id: str
@@ -66,24 +73,14 @@ def notice_of(
     return Notice(name, (kind,), system, question, now, incident, error=error)
 
 
-def receives(destination: Destination, notice: Notice) -> bool:
-    """Return whether a destination is to receive a notice."""
-    if notice.kind in (*_FAILURES, DIGEST) and destination.type in PUBLISHERS:  # without a report
-        return False
-    if notice.kind in _FAILURES:
-        return (
-            destination.errors
-            or destination.when == "failures"
-            or (destination.when == "every-run" and notice.kind == RUN_FAILED)
-        )
-    if notice.kind == DIGEST:
-        return destination.when != "failures"
-    if notice.kind == NO_CHANGE:
-        return destination.when == "every-run"
-    return destination.when in ("every-run", "changes")
-
-
 def with_due(notice: Notice, destinations: Mapping[str, Destination]) -> Notice:
     """Return a notice with the names of the destinations that are to receive it."""
-    due = tuple(name for name, each in destinations.items() if receives(each, notice))
-    return replace(notice, due=due)
+    readers = _READERS.get(notice.kind, _READERS_OF_CHANGES)
+    is_failure, has_report = notice.kind in _FAILURES, notice.kind not in (*_FAILURES, DIGEST)
+    due = (
+        name
+        for name, each in destinations.items()
+        if (each.when in readers or (is_failure and each.errors))
+        and (has_report or each.type not in PUBLISHERS)
+    )
+    return replace(notice, due=tuple(due))

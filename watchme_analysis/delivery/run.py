@@ -176,6 +176,11 @@ class _Work:
         }
         self.diagnoses: dict[str, Mapping[str, Mapping[str, Any]]] = {}
         self.case: Path | None = None
+        self.variants = {
+            name: Variant(sender.form, each.language or run.language, each.redact)
+            for name, sender in run.senders.items()
+            for each in (run.destinations[name],)
+        }
         pace = replace(run.pace, deadline=min(run.pace.deadline, self.began + run.settings.deadline_s))
         self.outbox = Outbox(run.state, self.name, run.senders, self._prepared, pace)
 
@@ -274,7 +279,12 @@ class _Work:
                 unchanged = notice_of(NO_CHANGE, self.name, question, self.now)
                 notices.append(replace(unchanged, incident=states[question].open))
             self.result["questions"][question] = {
-                **{name: _said(diagnosis, name) for name in ("headline", "cause_line")},
+                **{
+                    name: restored_texts(
+                        {"text": diagnosis.get(name) or "", "message": diagnosis.get(f"{name}_message")}
+                    )
+                    for name in ("headline", "cause_line")
+                },
                 **{name: diagnosis.get(name) for name in ("verdict", "cause", "confidence", "incident")},
                 "changes": [kind for change in changes for kind in change.kinds],
             }
@@ -317,37 +327,31 @@ class _Work:
         if notice.question is None:
             return notice
         pages: dict[str, str] = {}
-        for level in {self.run.destinations[name].redact for name in notice.due}:
+        wanted = [self.variants[name] for name in notice.due]
+        for level in {each.level for each in wanted}:
             diagnosis = self._diagnosed(level)[notice.question]
             self.run.state.store_document(self.name, notice.id, level, diagnosis)
-        for variant in dict.fromkeys(self._variant(name) for name in notice.due):
+        for variant in dict.fromkeys(wanted):
             if not variant.form or self.case is None:
                 continue
             try:
                 self._check_deadline("report")
                 out = self.folder / _OUTBOX / notice.id / variant.name
                 made = self._source.report(self.case, notice.question, variant, out, self._left_s())
-                pages[variant.name] = f"{variant.name}/{made}"
+                users = (name for name in notice.due if self.variants[name] == variant)
+                pages |= dict.fromkeys(users, f"{variant.name}/{made}")
             except (WatchmeError, OSError) as error:
                 reason = value_of(masked_text(text_of_error(error)))
                 self._miss(note("run-report-failed", report=Resource(variant.name), reason=reason))
         # A report that could not be made is never delivered, and must not keep later ones waiting.
         due = tuple(
-            name
-            for name in notice.due
-            if self.run.destinations[name].type not in PUBLISHERS or self._variant(name).name in pages
+            name for name in notice.due if self.run.destinations[name].type not in PUBLISHERS or name in pages
         )
         return replace(notice, due=due, pages=pages)
 
-    def _variant(self, name: str) -> Variant:
-        """Return the variant of a report that a destination receives."""
-        destination = self.run.destinations[name]
-        language = destination.language or self.run.language
-        return Variant(self.run.senders[name].form, language, destination.redact)
-
     def _page(self, notice: Notice, name: str) -> Path | None:
         """Return folder or file of the report that a destination receives; None without one."""
-        page = notice.pages.get(self._variant(name).name)
+        page = notice.pages.get(name)
         return None if page is None else self.folder / _OUTBOX / notice.id / page
 
     def _miss(self, part: str) -> None:
@@ -359,34 +363,34 @@ class _Work:
 
     def _prepared(self, notice: Notice, name: str) -> Delivery:
         """Return a notice as a destination is to receive it."""
-        destination, zone = self.run.destinations[name], self.run.zone
-        language = destination.language or self.run.language
+        variant, zone = self.variants[name], self.run.zone
         # Errors and figures name accounts and hosts, which have stand-ins at the stricter levels.
         if notice.error:
-            error = Redactor(destination.redact).value(stored_texts(notice.error))
+            error = Redactor(variant.level).value(stored_texts(notice.error))
             notice = replace(notice, error=restored_texts(error))
-        stored_as = _DIGEST if notice.kind == DIGEST else destination.redact
+        stored_as = _DIGEST if notice.kind == DIGEST else variant.level
         document = self.run.state.document(self.name, notice.id, stored_as)
         if notice.kind == DIGEST and document is not None:
-            digest: Digest = from_json(Digest, Redactor(destination.redact).value(document))
-            content = digest_content(digest, self.name, language, zone)
+            digest: Digest = from_json(Digest, Redactor(variant.level).value(document))
+            content = digest_content(digest, self.name, variant.language, zone)
         else:
-            content = content_of(notice, document, language, zone, self._link(notice, destination))
+            content = content_of(notice, document, variant.language, zone, self._link(notice, variant))
         page = self._page(notice, name)
-        return Delivery(notice, with_id(content, notice), page, self.state.open_incidents)
+        incidents = (each.open.id for each in self.state.questions.values() if each.open is not None)
+        return Delivery(notice, with_id(content, notice), page, frozenset(incidents))
 
-    def _link(self, notice: Notice, reader: Destination) -> str | None:
-        """Return the URL of the report for the readers of a destination.
+    def _link(self, notice: Notice, reader: Variant) -> str | None:
+        """Return the URL of the report for readers of a language, at a level of redaction.
 
         It is that of the first destination that has confirmed the report, in the language of the reader where
         there is one. A report at a weaker level of redaction than that of the reader is not linked.
         """
         candidates = [
             name
-            for name, each in self.run.destinations.items()
-            if name in notice.due and LEVELS.index(each.redact) >= LEVELS.index(reader.redact)
+            for name, each in self.variants.items()
+            if name in notice.due and LEVELS.index(each.level) >= LEVELS.index(reader.level)
         ]
-        candidates.sort(key=lambda name: self.run.destinations[name].language != reader.language)
+        candidates.sort(key=lambda name: self.variants[name].language != reader.language)
         for name in candidates:
             page = self._page(notice, name)
             if page is not None and self.outbox.was_confirmed(notice, name):
@@ -465,12 +469,6 @@ class _Work:
 def _remove(folders: Iterable[Path]) -> None:
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _said(diagnosis: Mapping[str, Any], name: str) -> Any:
-    """Return a sentence of a diagnosis, which the language of the run renders."""
-    text, stored = str(diagnosis.get(name) or ""), diagnosis.get(f"{name}_message")
-    return restored_texts({"text": text, "message": stored}) if stored else text
 
 
 def logged(path: Path) -> AbstractContextManager[None]:

@@ -14,9 +14,10 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -68,11 +69,6 @@ class SystemState:
     pending: tuple[Notice, ...] = ()
     failure: str = ""
     failing: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def open_incidents(self) -> frozenset[str]:
-        """Ids of the open incidents."""
-        return frozenset(each.open.id for each in self.questions.values() if each.open is not None)
 
 
 @dataclass(frozen=True)
@@ -238,33 +234,33 @@ class State:
 
         A file that can't be used, or was written by another release, is an InputError.
         """
+        path = self._file
+        try:
+            with closing(sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)) as rows:
+                rows.execute("BEGIN IMMEDIATE")
+                # Another process may have created the tables since the file was opened.
+                version = rows.execute("PRAGMA user_version").fetchone()[0]
+                if version == 0:
+                    for statement in (*_SCHEMA, f"PRAGMA user_version = {_VERSION}"):
+                        rows.execute(statement)
+                elif version != _VERSION:
+                    said = error_message("error-state-version", path=path, found=version, known=_VERSION)
+                    raise InputError(said)
+                yield rows
+                rows.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise InputError(error_message("error-state-unreadable", path=path, reason=error)) from error
+
+    @cached_property
+    def _file(self) -> Path:
+        """Return the path of the file, after creating it, which only the user can read."""
         path = private_folder(self.folder) / FILE
         try:
             # SQLite would create the file with the mode of the process.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, _FILE_MODE))
-            rows = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             raise InputError(error_message("error-state-unreadable", path=path, reason=error)) from error
-        try:
-            rows.execute("BEGIN IMMEDIATE")
-            _check_schema(rows, path)
-            yield rows
-            rows.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise InputError(error_message("error-state-unreadable", path=path, reason=error)) from error
-        finally:
-            rows.close()
-
-
-def _check_schema(rows: sqlite3.Connection, path: Path) -> None:
-    """Create the tables of a new file; raise an error for those of another release."""
-    version = rows.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        for statement in _SCHEMA:
-            rows.execute(statement)
-        rows.execute(f"PRAGMA user_version = {_VERSION}")
-    elif version != _VERSION:
-        raise InputError(error_message("error-state-version", path=path, found=version, known=_VERSION))
+        return path
 
 
 def private_folder(folder: Path) -> Path:

@@ -108,10 +108,6 @@ def stored_answer(
         found = stored.get(kept or f"{name}_message")
         return render(message_from_dict(found), language, zone) if found else str(stored.get(name) or "")
 
-    def rows(item: Mapping[str, Any]) -> str:
-        about = message("page-rows", table=Resource(str(item["table"])), rows=int(item["rows"]))
-        return render(about, language)
-
     headline = said(diagnosis, "headline")
     figures: dict[str, tuple[str, str]] = {}
     for one in diagnosis.get("facts") or ():
@@ -142,10 +138,16 @@ def stored_answer(
         head, found, rest = ("", "", text) if is_named else text.partition(again)
         rows_shown.append((name, head + found + rest.replace(again, "")))
         is_named = is_named or bool(found)
-    unsaid = _lowered(figures, lacking)
+    # As they stand within a sentence.
+    names = [figures[one][0] for one in lacking]
+    unsaid = tuple(name[0].lower() + name[1:] if name[1:2].islower() else name for name in names)
     if unsaid:
-        names = render(message("value", value=Names(unsaid, limit=MOST_UNKNOWN)), language)
-        rows_shown.append((label("facts-unknown", language), names))
+        listed = render(message("value", value=Names(unsaid, limit=MOST_UNKNOWN)), language)
+        rows_shown.append((label("facts-unknown", language), listed))
+    reasons = []
+    for one in diagnosis.get("reasons") or ():
+        about = message("page-rows", table=Resource(str(one["table"])), rows=int(one["rows"]))
+        reasons.append((said(one, "statement", "message"), render(about, language)))
     is_kept = age is None or age < KEPT.total_seconds()
     steps = [
         (bool(step.get("later")), said(step, "text"))
@@ -158,7 +160,7 @@ def stored_answer(
         tuple(rows_shown),
         said(diagnosis, "cause_line"),
         tuple(text for later, text in steps if not later),
-        tuple((said(one, "statement", "message"), rows(one)) for one in diagnosis.get("reasons") or ()),
+        tuple(reasons),
         unsaid,
         tuple(text for later, text in steps if later),
     )
@@ -179,12 +181,6 @@ def _rows(figures: Mapping[str, tuple[str, str]], harm: Set[str]) -> Iterator[tu
             others = [pair for one, pair in row.items() if one in bad or one == "lost_messages"]
             rest = (f"{other}: {shown}" if shown else other for other, shown in others if other != name)
             yield name, " · ".join([value, *rest])
-
-
-def _lowered(figures: Mapping[str, tuple[str, str]], ids: Sequence[str]) -> tuple[str, ...]:
-    """Return names of facts as they stand within a sentence."""
-    names = [figures[one][0] for one in ids]
-    return tuple(name[0].lower() + name[1:] if name[1:2].islower() else name for name in names)
 
 
 def _age(diagnosis: Mapping[str, Any], written: datetime | None) -> float | None:

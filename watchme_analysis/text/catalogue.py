@@ -80,22 +80,18 @@ class Catalogue:
                 f"{missing.args[0]!r} is missing. Its values are: {', '.join(sorted(values)) or 'none'}."
             ) from None
 
-    def _pattern(self, message_id: str) -> _Pattern:
-        pattern = self._patterns.get(message_id)
-        if pattern is None:
-            pattern = self._patterns[message_id] = self._parsed(message_id)
-        return pattern
-
     def _filled(self, pattern: _Pattern, values: Mapping[str, Argument]) -> str:
         """Return a pattern with its values; raise ``KeyError`` where one is missing."""
         shown = []
         for part in pattern:
             if isinstance(part, str):
                 shown.append(part)
-            elif isinstance(part, _Placeholder):
-                shown.append(_shown(values[part.name]))
-            else:
+            elif isinstance(part, _Variants):
                 shown.append(self._filled(self._selected(part, values[part.name]), values))
+            else:
+                value = values[part.name]
+                value = value.key if isinstance(value, Choice) else value
+                shown.append(f"{value:,d}" if isinstance(value, int) else value)
         return "".join(shown)
 
     def _selected(self, variants: _Variants, value: Argument) -> _Pattern:
@@ -105,8 +101,10 @@ class Catalogue:
         keys = (value.key,) if isinstance(value, Choice) else (value, plural_category(value, self.language))
         return next((pattern for key, pattern in variants.patterns if key in keys), variants.default)
 
-    def _parsed(self, message_id: str) -> _Pattern:
-        """Return the pattern of a message."""
+    def _pattern(self, message_id: str) -> _Pattern:
+        """Return the pattern of a message, which is parsed when it is first used."""
+        if message_id in self._patterns:
+            return self._patterns[message_id]
         from fluent.syntax import FluentParser
         from fluent.syntax.ast import Message, Pattern
 
@@ -124,12 +122,13 @@ class Catalogue:
                 "no text."
             )
         try:
-            return _parts(pattern)
+            self._patterns[message_id] = _parts(pattern)
         except NotImplementedError as error:
             raise MessageError(
                 f"The message {message_id!r} of the catalogue {self.language!r} has a {error}: catalogues "
                 "have text, placeholders, literals, and variants that a placeholder selects."
             ) from None
+        return self._patterns[message_id]
 
 
 def _names(pattern: _Pattern) -> Iterator[str]:
@@ -140,12 +139,6 @@ def _names(pattern: _Pattern) -> Iterator[str]:
         if isinstance(part, _Variants):
             for _, variant in (*part.patterns, ("", part.default)):
                 yield from _names(variant)
-
-
-def _shown(value: Argument) -> str:
-    if isinstance(value, int):
-        return f"{value:,d}"
-    return value.key if isinstance(value, Choice) else value
 
 
 def plural_category(number: int, language: str) -> str:
@@ -162,12 +155,19 @@ def plural_category(number: int, language: str) -> str:
     return "one" if language == "en" and abs(number) == 1 else "other"
 
 
-def _parts(pattern: ftl.Pattern) -> _Pattern:
+def _parts(source: ftl.Pattern) -> _Pattern:
     """Return a pattern of Fluent as text and places; raise ``NotImplementedError`` for other syntax."""
-    from fluent.syntax.ast import Placeable, SelectExpression, StringLiteral, TextElement, VariableReference
+    from fluent.syntax.ast import (
+        Identifier,
+        Placeable,
+        SelectExpression,
+        StringLiteral,
+        TextElement,
+        VariableReference,
+    )
 
     parts: list[str | _Placeholder | _Variants] = []
-    for element in pattern.elements:
+    for element in source.elements:
         inner = element.expression if isinstance(element, Placeable) else element
         if isinstance(inner, TextElement):
             parts.append(inner.value)
@@ -176,20 +176,16 @@ def _parts(pattern: ftl.Pattern) -> _Pattern:
         elif isinstance(inner, VariableReference):
             parts.append(_Placeholder(inner.id.name))
         elif isinstance(inner, SelectExpression) and isinstance(inner.selector, VariableReference):
-            patterns = [(_key(one.key), _parts(one.value)) for one in inner.variants]
-            default = next(
-                part for one, (_, part) in zip(inner.variants, patterns, strict=True) if one.default
-            )
+            patterns: list[tuple[int | str, _Pattern]] = []
+            default: _Pattern = ()
+            for one in inner.variants:
+                key, pattern = one.key, _parts(one.value)
+                patterns.append((key.name if isinstance(key, Identifier) else int(key.value), pattern))
+                default = pattern if one.default else default
             parts.append(_Variants(inner.selector.id.name, tuple(patterns), default))
         else:
             raise NotImplementedError(type(inner).__name__)
     return tuple(parts)
-
-
-def _key(key: ftl.Identifier | ftl.NumberLiteral) -> int | str:
-    from fluent.syntax.ast import Identifier
-
-    return key.name if isinstance(key, Identifier) else int(key.value)
 
 
 @cache

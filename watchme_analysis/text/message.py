@@ -388,10 +388,6 @@ def _text_from_json(stored: Any) -> Text:
     return stored if isinstance(stored, str) else message_from_dict(stored)
 
 
-def _number(stored: float | None) -> float:
-    return float("nan") if stored is None else stored
-
-
 def to_json(value: Value) -> dict[str, Any]:
     """Return a value under the name of its kind, with its digits or its limit beside it."""
     if isinstance(value, Message):
@@ -407,7 +403,9 @@ def _from_json(name: str, data: Mapping[str, Any]) -> Value:
     kind = next((key for key in data if key not in _MORE), "")
     if kind not in _FROM_JSON:
         raise MessageError(f"The value {name!r} of a message has the unknown kind {kind!r}.")
-    made: Value = _FROM_JSON[kind](data[kind], **more)
+    # Null is a number that is not known.
+    stored = float("nan") if data[kind] is None else data[kind]
+    made: Value = _FROM_JSON[kind](stored, **more)
     return made
 
 
@@ -431,18 +429,10 @@ _KINDS: dict[Any, tuple[str, Callable[[Any], Any], Callable[..., Any]]] = {
     Instant: ("instant", lambda one: _iso(one.time), lambda stored: Instant(datetime.fromisoformat(stored))),
     TimeSpan: ("time_span", _span_to_json, _span_from_json),
     Count: ("count", lambda one: one.number, Count),
-    Number: (
-        "number",
-        lambda one: _json_number(one.value),
-        lambda stored, **more: Number(_number(stored), **more),
-    ),
-    Share: ("share", lambda one: _json_number(one.value), lambda stored: Share(_number(stored))),
-    Probability: (
-        "probability",
-        lambda one: _json_number(one.value),
-        lambda stored: Probability(_number(stored)),
-    ),
-    Duration: ("duration_s", lambda one: _json_number(one.seconds), lambda stored: Duration(_number(stored))),
+    Number: ("number", lambda one: _json_number(one.value), Number),
+    Share: ("share", lambda one: _json_number(one.value), Share),
+    Probability: ("probability", lambda one: _json_number(one.value), Probability),
+    Duration: ("duration_s", lambda one: _json_number(one.seconds), Duration),
     Bytes: ("bytes", lambda one: one.number, Bytes),
     Resource: ("resource", lambda one: one.name, Resource),
     Code: ("code", lambda one: one.text, Code),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from watchme_analysis.errors import InputError, WatchmeError, reason_of
 from watchme_analysis.redact import redacted, redacted_values, shortened
@@ -259,53 +259,56 @@ def parse_language(name: str) -> str:
     return name
 
 
-class _Renderer:
+class _Renderer(NamedTuple):
     """A catalogue with the time zone of the reader."""
 
-    def __init__(self, words: Catalogue, zone: tzinfo) -> None:
-        self._words = words
-        self._zone = zone
+    words: Catalogue
+    zone: tzinfo
 
     def message(self, text: Text) -> str:
         if isinstance(text, str):
-            return render(text, self._words.language, self._zone)
+            return render(text, self.words.language, self.zone)
+        values = {name: self.value(value) for name, value in text.values.items()}
         if text.id == "sentences":
-            return self._sentences(text.items_of("sentences"))
-        said = self._words.format(
-            text.id, {name: self._argument(value) for name, value in text.values.items()}
-        )
-        return said.rstrip(" ")  # after an empty value at its end
+            return str(values["sentences"])
+        return self.words.format(text.id, values).rstrip(" ")  # after an empty value at its end
 
-    def _argument(self, value: Value) -> Argument:
+    def value(self, value: Value) -> Argument:  # noqa: PLR0911, PLR0912  one return per kind is a table
         """Return a value as a catalogue takes it: a number or key that selects variants, or finished text."""
-        if isinstance(value, Count):
-            return int(value.number)
-        return value if isinstance(value, Choice) else self._value(value)
-
-    def _value(self, value: Value) -> str:  # noqa: PLR0911, PLR0912  one return per kind is a table
-        words = self._words
+        words = self.words
         match value:
+            case Count(number):
+                return int(number)
+            case Choice():
+                return value
             case Instant(time):
-                shown = format_time(time, self._zone, seconds=_within_minute(time))
-                return words.format("instant", {"time": shown, "zone": str(self._zone)})
-            case TimeSpan(start, end):
-                precise = _within_minute(start) or (end is not None and _within_minute(end))
-                first = format_time(start, self._zone, seconds=precise)
-                if end is None:
-                    return words.format("time-span-open", {"start": first, "zone": str(self._zone)})
-                last = format_time(end, self._zone, seconds=precise)
+                (shown,) = self._times(time)
+                return words.format("instant", {"time": shown, "zone": str(self.zone)})
+            case TimeSpan(start, datetime() as end):
+                first, last = self._times(start, end)
                 last = last[11:] if last[:10] == first[:10] else last
-                return words.format("time-span", {"start": first, "end": last, "zone": str(self._zone)})
+                return words.format("time-span", {"start": first, "end": last, "zone": str(self.zone)})
+            case TimeSpan(start):
+                (first,) = self._times(start)
+                return words.format("time-span-open", {"start": first, "zone": str(self.zone)})
             case Number(amount, digits):
                 return (
                     words.format("number-unknown", {})
                     if math.isnan(amount)
                     else format_number(amount, digits)
                 )
-            case Share(share):
-                return self._share(share)
-            case Probability(probability):
-                return self._probability(probability)
+            case Share(share) | Probability(share):
+                is_share = isinstance(value, Share)
+                # No probability is certain, also when it was rounded.
+                shown = format_percent(share if is_share else min(max(share, 0.001), 0.999))
+                if shown[0] not in "<>":
+                    return shown
+                bound = "under" if shown[0] == "<" else "over"
+                return self._marked(
+                    words.format(
+                        f"share-{bound}" if is_share else f"probability-{bound}", {"share": shown[1:]}
+                    )
+                )
             case Duration(seconds):
                 return self._duration(seconds)
             case Bytes(number):
@@ -328,62 +331,43 @@ class _Renderer:
             case Phrases(items, limit):
                 return self._marked(self._list([self.message(item) for item in items], limit))
             case Sentences(items):
-                return self._sentences(items)
+                between = "" if words.language == "ja" else " "
+                return between.join(self.message(item) for item in items)
             case Message():
                 return self._marked(self.message(value))
             case _:
                 raise TypeError(f"A value of type {type(value).__name__} has no format.")
 
     def _marked(self, said: str) -> str:
-        return f"{_BEGIN}{said}{_END}" if self._words.language == "ja" else said
+        return f"{_BEGIN}{said}{_END}" if self.words.language == "ja" else said
 
-    def _sentences(self, items: Sequence[Text]) -> str:
-        between = "" if self._words.language == "ja" else " "
-        return between.join(self.message(item) for item in items)
-
-    def _share(self, share: float) -> str:
-        shown = format_percent(share)
-        if shown[0] in "<>":
-            said = self._words.format(
-                "share-under" if shown[0] == "<" else "share-over", {"share": shown[1:]}
-            )
-            return self._marked(said)
-        return shown
-
-    def _probability(self, probability: float) -> str:
-        if probability >= 0.995:
-            return self._words.format("probability-over", {"share": "99%"})
-        if probability < 0.005:
-            return self._words.format("probability-under", {"share": "1%"})
-        return f"{probability:.0%}"
+    def _times(self, *moments: datetime) -> list[str]:
+        """Return times, without seconds where all are whole minutes, as intervals of metrics are."""
+        seconds = any(moment.second or moment.microsecond for moment in moments)
+        return [format_time(moment, self.zone, seconds=seconds) for moment in moments]
 
     def _duration(self, seconds: float) -> str:
         if math.isnan(seconds):
-            return self._words.format("duration-unknown", {})
+            return self.words.format("duration-unknown", {})
         parts = duration_parts(abs(seconds))
-        text = " ".join(self._words.format(f"unit-{unit}", {"value": value}) for value, unit in parts)
+        text = " ".join(self.words.format(f"unit-{unit}", {"value": value}) for value, unit in parts)
         text = f"−{text}" if seconds < 0 else text
-        return text + _END if self._words.language == "ja" else text
+        return text + _END if self.words.language == "ja" else text
 
     def _list(self, items: Sequence[str], limit: int) -> str:
         """Return a list in words: ``a, b and c``, or ``a, b, c, d and 3 more``."""
         if not items:
-            return self._words.format("list-empty", {})
+            return self.words.format("list-empty", {})
         shown, rest = items[:limit], len(items) - limit
         last = shown[-1] if rest <= 0 and len(shown) > 1 else None
         head = shown[0]
         for item in shown[1:-1] if last is not None else shown[1:]:
-            head = self._words.format("list-next", {"head": head, "next": item})
+            head = self.words.format("list-next", {"head": head, "next": item})
         if last is not None:
-            return self._words.format("list-last", {"head": head, "last": last})
+            return self.words.format("list-last", {"head": head, "last": last})
         if rest > 0:
-            return self._marked(self._words.format("list-more", {"head": head, "count": rest}))
+            return self._marked(self.words.format("list-more", {"head": head, "count": rest}))
         return head
-
-
-def _within_minute(moment: datetime) -> bool:
-    """Return whether a time is no whole minute, as intervals of metrics are."""
-    return bool(moment.second or moment.microsecond)
 
 
 def _one_line(name: str) -> str:
