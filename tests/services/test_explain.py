@@ -5,6 +5,7 @@ import random
 import pytest
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.log_messages.known_messages import known_messages
 from watchme_analysis.services.explain import MOST_LINES, explain
 
@@ -70,6 +71,15 @@ def test_line_cut_at_its_end_keeps_its_meaning():
 def test_commands_ask_the_host_that_the_text_names_last(line, host):
     lines = ["GET https://192.0.2.1/", line, EXPIRED, "More details here: https://docs.example.org/"]
     assert f"-connect {host} " in explain("\n".join(lines)).kinds[0].commands[0]
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_line_of_a_function_shows_causes_of_both_questions(language):
+    found = explain("2026-03-04T05:06:07Z 1f Task timed out after 3.00 seconds")
+    for cause in (*cause_names("backlog"), *cause_names("health")):
+        is_shown = cause in {*found.kinds[0].causes, *found.kinds[0].endpoint["causes"]}
+        assert is_shown == (f"({cause})" in found.text(language))
+    assert {*found.kinds[0].endpoint["causes"]} <= {*cause_names("health")}
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\x00\x01\x02ELF", "PK\x03\x04\x00"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -51,8 +51,10 @@ class Explained:
     """A kind of message in the text, with the number of its lines and the first of them, masked.
 
     ``speaker`` is the layer that wrote it, ``excluded`` are the layers that cannot be its cause. ``causes``
-    has the likeliest first, and none for a message that names no fault. At most two ``commands`` would decide
-    between them; none has a placeholder. ``source`` is the vendor's page.
+    has the likeliest first, and none for a message that names no fault. A message of a function has those
+    behind a queue, and ``endpoint`` has causes and excluded layers behind an endpoint; it is empty for other
+    messages. At most two ``commands`` would decide between them; none has a placeholder. ``source`` is the
+    vendor's page.
     """
 
     kind: str
@@ -64,6 +66,7 @@ class Explained:
     causes: tuple[str, ...]
     commands: tuple[str, ...]
     source: str
+    endpoint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Return kind and number of lines in one line."""
@@ -72,7 +75,8 @@ class Explained:
     def to_dict(self, language: str = "en") -> dict[str, Any]:
         """Return the fields, ready for JSON, with the meaning in a language."""
         return {**vars(self), "meaning": render(self.meaning, language), "excluded": list(self.excluded),
-                "causes": list(self.causes), "commands": list(self.commands)}  # fmt: skip
+                "causes": list(self.causes), "commands": list(self.commands),
+                "endpoint": {name: list(names) for name, names in self.endpoint.items()}}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ class Explanation:
 
     def text(self, language: str = "en") -> str:
         """Return the explanation for people, a paragraph for each kind of message."""
-        return "\n".join(render(each, language) for each in [*map(_paragraph, self.kinds), *_notes(self)])
+        paragraphs = [each for kind in self.kinds for each in _paragraph(kind)]
+        return "\n".join(render(each, language) for each in [*paragraphs, *_notes(self)])
 
     def to_list(self, language: str = "en") -> list[dict[str, Any]]:
         """Return an object for each kind, and a last one of the kind ``unknown`` where lines are unknown."""
@@ -184,27 +189,35 @@ def _explained(kind: _Kind) -> Explained:
         known.causes,
         known.commands_with(values),
         known.source,
+        known.health,
     )
 
 
-def _paragraph(kind: Explained) -> Message:
-    names = _cause_names()
-    causes = tuple(
-        message("explain-cause", name=value_of(names[each]), cause=Resource(each)) for each in kind.causes
-    )
-    return message(
+def _paragraph(kind: Explained) -> Iterator[Message]:
+    """Yield the lines about a kind of message: its meaning, its causes for each question, its commands."""
+    yield message(
         "explain-kind",
         speaker=Choice(kind.speaker),
         kind=Resource(kind.kind),
         count=kind.lines,
         sample=Resource(kind.sample),
         meaning=value_of(kind.meaning),
-        excluded=Phrases(tuple(message("explain-layer", layer=Choice(each)) for each in kind.excluded)),
-        has_excluded=Choice("yes" if kind.excluded else "no"),
-        causes=Phrases(causes),
-        has_causes=Choice("several" if causes[1:] else "one" if causes else "no"),
-        commands=Commands("".join(f"\n    $ {each}" for each in kind.commands)),
     )
+    own = {"excluded": kind.excluded, "causes": kind.causes}
+    for place, judged in [("queue", own), ("endpoint", kind.endpoint)] if kind.endpoint else [("any", own)]:
+        if judged["excluded"]:
+            layers = tuple(message("explain-layer", layer=Choice(each)) for each in judged["excluded"])
+            yield message("explain-excluded", place=Choice(place), layers=Phrases(layers))
+        if judged["causes"]:
+            yield _likely(place, judged["causes"])
+    yield message("explain-commands", commands=Commands("".join(f"    $ {each}\n" for each in kind.commands)))
+
+
+def _likely(place: str, causes: tuple[str, ...]) -> Message:
+    names = _cause_names()
+    named = (message("explain-cause", name=value_of(names[each]), cause=Resource(each)) for each in causes)
+    number = Choice("several" if causes[1:] else "one")
+    return message("explain-causes", place=Choice(place), number=number, causes=Phrases(tuple(named)))
 
 
 def _notes(explanation: Explanation) -> list[Message]:

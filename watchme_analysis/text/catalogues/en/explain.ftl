@@ -35,15 +35,24 @@ explain-kind =
        *[other] { $count } lines
     }
     {"    "}{ $sample }
-    {"  "}{ $meaning }{ $has_excluded ->
-        [yes] {"\u000A"}  Excluded: { $excluded }.
-       *[no] {""}
-    }{ $has_causes ->
-        [one] {"\u000A"}  Likely cause: { $causes }.
-        [several] {"\u000A"}  Likely causes, in this order: { $causes }.
-       *[no] {""}
-    }{ $commands }
-    {""}
+    {"  "}{ $meaning }
+explain-excluded = {"  "}Excluded{ $place ->
+        [queue] {" behind a queue"}
+        [endpoint] {" behind an endpoint"}
+       *[any] {""}
+    }: { $layers }.
+explain-causes = {"  "}{ $number ->
+        [one] Likely cause
+       *[several] Likely causes
+    }{ $place ->
+        [queue] {" behind a queue"}
+        [endpoint] {" behind an endpoint"}
+       *[any] {""}
+    }{ $number ->
+        [one] {""}
+       *[several] , in this order
+    }: { $causes }.
+explain-commands = { $commands }
 explain-unknown = { $count ->
     [one] 1 line has no known message:
    *[other] { $count } lines have no known message, for example:

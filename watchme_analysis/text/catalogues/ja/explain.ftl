@@ -32,15 +32,21 @@ explain-kind =
        *[function] 関数
     }: { $kind }、{ $count } 行
     {"    "}{ $sample }
-    {"  "}{ $meaning }{ $has_excluded ->
-        [yes] {"\u000A"}  除外できる層: { $excluded }
-       *[no] {""}
-    }{ $has_causes ->
-        [one] {"\u000A"}  考えられる原因: { $causes }
-        [several] {"\u000A"}  考えられる原因 (可能性の高い順): { $causes }
-       *[no] {""}
-    }{ $commands }
-    {""}
+    {"  "}{ $meaning }
+explain-excluded = {"  "}{ $place ->
+        [queue] キューを処理する関数の場合、
+        [endpoint] エンドポイントに応答する関数の場合、
+       *[any] {""}
+    }除外できる層: { $layers }
+explain-causes = {"  "}{ $place ->
+        [queue] キューを処理する関数の場合、
+        [endpoint] エンドポイントに応答する関数の場合、
+       *[any] {""}
+    }考えられる原因{ $number ->
+        [one] {""}
+       *[several] {" (可能性の高い順)"}
+    }: { $causes }
+explain-commands = { $commands }
 explain-unknown = { $count } 行は既知のメッセージに該当しません。例:{ $samples }
 explain-traces = { $count } 行は前後の行の一部です (字下げされた行、スタックトレース)。
 explain-cut = テキストが { $lines } 行または { $size } を超えているため、残りは読み込んでいません。
