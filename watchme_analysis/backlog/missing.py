@@ -25,8 +25,9 @@ from watchme_analysis.text.message import (
 )
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
-# Start and end where neither metrics nor logs have a time: the last day, by choice.
-_LAST_DAY = ("$(date -u -d '1 day ago' +%FT%TZ)", "$(date -u +%FT%TZ)")
+# Start and end where neither metrics nor logs have a time: the last day, by choice. The AWS CLI takes seconds
+# since 1970, and `date` of Linux and macOS have no other way in common.
+_LAST_DAY = ("$(($(date +%s) - 86400))", "$(date +%s)")
 # What may receive from a queue besides a Lambda function, each a file that is recognised.
 _CONSUMERS = """\
 SERVICES=$(aws ecs list-services --cluster CLUSTER --max-items 10 --query 'serviceArns[]' --output text)
@@ -61,7 +62,8 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
     if pipeline and pipeline.function is None and (consumer is None or consumer.platform == "program"):
         add(4.5, "consumer", _CONSUMERS, queue=Resource(queue))
     elif consumer is not None and consumer.service is None and focus and not focus.errors.total:
-        log = f"{consumer.commands(start)['consumer_log']} > {shell_word(f'FOLDER/app-{consumer.name}.log')}"
+        since = "24h" if start == _LAST_DAY[0] else start
+        log = f"{consumer.commands(since)['consumer_log']} > {shell_word(f'FOLDER/app-{consumer.name}.log')}"
         add(8.0, "consumer-log", log, consumer=Resource(consumer.name))
     if consumer is None and inv.table("log_queries").empty:
         query = (
@@ -206,10 +208,7 @@ def _window(inv: Investigation, context: BacklogContext) -> tuple[str, str]:
 
 
 def _epoch(text: str) -> str:
-    try:
-        return str(int(datetime.fromisoformat(text).timestamp()))
-    except ValueError:
-        return f"$(date -d {text} +%s)"
+    return text if text in _LAST_DAY else str(int(datetime.fromisoformat(text).timestamp()))
 
 
 def _instances(inv: Investigation, pipeline: Pipeline) -> str:
