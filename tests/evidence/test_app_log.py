@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.evidence.app_log import read_app_log
+from watchme_analysis.evidence.app_log import read_app_log, read_known_lines
 from watchme_analysis.files.evidence_file import RawFile
 
 TIME = pd.Timestamp("2025-12-11T01:10:30.471Z")
@@ -232,3 +232,21 @@ def written(folder, name, text):
     evidence.mkdir()
     (evidence / name).write_text(text)
     return evidence
+
+
+@pytest.mark.parametrize("reader", [read_app_log, read_known_lines])
+def test_journal_of_a_crashing_service_has_a_record_for_each_crash(tmp_path, reader):
+    lines = [
+        "{time} host python[812]: Traceback (most recent call last):",
+        '{time} host python[812]:   File "/app/worker.py", line 4, in <module>',
+        "{time} host python[812]: ModuleNotFoundError: No module named 'requests'",
+        "{time} host systemd[1]: worker.service: Failed with result 'exit-code'.",
+    ]
+    times = ("2025-12-11T01:10:30.471000+0000", "2025-12-11T01:15:30.471000+0000")
+    text = "".join(f"{line.format(time=time)}\n" for time in times for line in lines)
+    (tmp_path / "journal.txt").write_text(text)
+    frame, _ = reader(RawFile(tmp_path, "journal.txt"))
+    assert [message.splitlines()[-1].split(":")[0] for message in frame["message"]] == [
+        "ModuleNotFoundError", "worker.service"
+    ] * 2  # fmt: skip
+    assert frame["time"].nunique() == 2

@@ -109,6 +109,7 @@ _LIFECYCLE = re.compile(
     r"|(?:Waiting for )?[Aa]pplication (?:startup|shutdown)|Uvicorn running|Shutting down|Child process"
     r"|Starting gunicorn|Booting worker|Worker exiting|Listening at|Handling signal|Will watch for changes"
 )
+_TRACEBACK_START = "Traceback (most recent call last):"
 _TRACEBACK = re.compile(
     r"Traceback \(most recent call last\):|\s+\S|[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)\b"
 )
@@ -125,6 +126,8 @@ _JSON_KEYS = {
 # Numbers of levels in pino's and bunyan's logs (getpino.io, docs/api, `logger.levels`).
 _NUMBERED_LEVELS = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL"}
 _SAMPLE_LINES = 200
+# A program writes the lines of a record at once; a collector may take them up within this time, by choice.
+_AT_ONCE_US = 1_000_000
 # Different lines whose reading is remembered.
 _REMEMBERED = 1 << 10
 _TEXT_BYTES = 4096
@@ -143,10 +146,15 @@ _ERROR_LEVELS = {"ERROR", "CRITICAL", "FATAL", "EXCEPTION", "CRIT", "ALERT", "EM
 
 
 class _Record(NamedTuple):
-    """The start of a record: its fields, and the message without continuation lines."""
+    """The start of a record: its fields, and the message without continuation lines.
+
+    Syslog, journald or a container runtime received it from ``program`` at ``received`` (microseconds).
+    """
 
     fields: dict[str, object]
     message: str
+    received: int | None = None
+    program: str | None = None
 
 
 def looks_like(raw: RawFile) -> bool:
@@ -185,7 +193,8 @@ def looks_known(raw: RawFile) -> bool:
 
 def _is_known(text: str) -> bool:
     """Return whether a known program writes a line; requests belong to an access log of any format."""
-    return known_message(text) is not None and not _REQUEST.search(text)
+    is_known = text.startswith(_TRACEBACK_START) or known_message(text) is not None
+    return is_known and not _REQUEST.search(text)
 
 
 def read_app_log(raw: RawFile) -> tuple[pd.DataFrame, Retrieval]:
@@ -231,7 +240,7 @@ def _read(raw: RawFile, source: str, is_record: Callable[[str], bool]) -> tuple[
             begins, record = _record(text, raw)
             if not begins and len(known) < _REMEMBERED:
                 known[line] = record
-        if not begins and last is not None and _continues(record.message, last[1], bool(last[2])):
+        if not begins and last is not None and _continues(record, last[1], bool(last[2])):
             last[2].append(record.message)
             account.joined_lines += 1
         elif begins or is_record(record.message):
@@ -245,13 +254,18 @@ def _read(raw: RawFile, source: str, is_record: Callable[[str], bool]) -> tuple[
     return account.finish(["time"])
 
 
-def _continues(text: str, record: _Record, under_way: bool) -> bool:
+def _continues(line: _Record, record: _Record, under_way: bool) -> bool:
     """Return True when a line without a record's start belongs to the record before.
 
     Lines after an error and lines of a traceback do; other plain text, such as a ``print``, is a record of
-    its own.
+    its own, and so is a line of another program or moment.
     """
-    return under_way or record.fields.get("level") in _ERROR_LEVELS or bool(_TRACEBACK.match(text))
+    if line.program not in (None, record.program):
+        return False
+    if line.received is not None and line.received - (record.received or line.received) > _AT_ONCE_US:
+        return False
+    has_failed = record.fields.get("level") in _ERROR_LEVELS
+    return under_way or has_failed or bool(_TRACEBACK.match(line.message))
 
 
 def _record(text: str, raw: RawFile) -> tuple[bool, _Record]:
@@ -263,11 +277,12 @@ def _record(text: str, raw: RawFile) -> tuple[bool, _Record]:
     if record is None and (access := _ACCESS.match(rest)):
         record = _Record({"time": microseconds(access["time"] or access["start"], raw.zone)}, rest)
     begins, record = record is not None, record or _Record({}, rest)
-    if record.fields.get("time") is None and prefix.time is not None:
-        record.fields["time"] = microseconds(prefix.time, raw.zone)
+    received = None if prefix.time is None else microseconds(prefix.time, raw.zone)
+    if record.fields.get("time") is None and received is not None:
+        record.fields["time"] = received
     if prefix.service is not None:
         record.fields["service"] = prefix.service
-    return begins, record
+    return begins, record._replace(received=received, program=prefix.program)
 
 
 def _json_record(text: str, raw: RawFile) -> _Record | None:

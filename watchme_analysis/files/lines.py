@@ -126,23 +126,25 @@ _CONTAINER_PREFIX = re.compile(
         + _NODE_STREAM
         + rb")?|"
         + _BSD
-        + rb" \S+ [\w./()-]+(?:\[[\w.]{1,40}\])?: |(?P<iso>"
+        + rb" \S+ (?P<program>[\w./()-]+)(?:\[[\w.]{1,40}\])?: |(?P<iso>"
         + _ISO
-        + rb") \S+ (?:kernel|[\w./()-]+\[\d{1,10}\]): )?"
+        + rb") \S+ (?P<process>kernel|[\w./()-]+(?=\[))(?:\[\d{1,10}\])?: )?"
     ).decode(),
     re.ASCII,
 )
 
 
 class ContainerPrefix(NamedTuple):
-    """The prefix of a container runtime or of syslog: size in characters, time, and service.
+    """The prefix of a container runtime or of syslog: size in characters, time, service and program.
 
-    The time is None without one, or without its year; the service is that of Compose or Swarm.
+    The time is None without one, or without its year; the service is that of Compose or Swarm, the program
+    that which syslog or journald names.
     """
 
     size: int
     time: str | None
     service: str | None
+    program: str | None = None
 
 
 def container_prefix(line: str) -> ContainerPrefix:
@@ -152,7 +154,8 @@ def container_prefix(line: str) -> ContainerPrefix:
         return ContainerPrefix(0, None, None)
     name = found["container"]
     service = _REPLICA.sub("", name) if name else None
-    return ContainerPrefix(found.end(), found["time"] or found["iso"], service)
+    program = found["program"] or found["process"]
+    return ContainerPrefix(found.end(), found["time"] or found["iso"], service, program)
 
 
 def prefix_size(line: bytes) -> int:
