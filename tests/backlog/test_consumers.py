@@ -1,6 +1,7 @@
 """A queue whose consumer is an ECS service, an Auto Scaling group or a Deployment."""
 
 import json
+from datetime import timedelta
 
 from worlds.queue_consumers import ERROR, URL, write_failing_service, write_group_at_zero
 from worlds.waiting_queue import STOPPED, write_waiting_queue
@@ -70,3 +71,38 @@ def test_a_service_that_is_not_known_to_receive_is_no_consumer(tmp_path):
     assert found.cause is None and "consumer" not in facts(found)
     wanted = " ".join(str(one.how) for one in found.missing_evidence)
     assert "describe-auto-scaling-groups" in wanted and "describe-services" in wanted
+
+
+def test_consumer_that_systemd_runs_is_named_by_its_unit(tmp_path):
+    write_waiting_queue(tmp_path)
+    lines = [
+        f"{STOPPED + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%S+0000} host {line}"
+        for minute in range(0, 90, 5)
+        for line in (
+            "python[812]: Traceback (most recent call last):",
+            f"python[812]: {ERROR}",
+            "systemd[1]: thumbnails.service: Failed with result 'exit-code'.",
+        )
+    ]
+    (tmp_path / "journal.txt").write_text("\n".join(lines) + "\n")
+    found = diagnose("backlog", tmp_path)
+    assert found.cause == "consumer_failing"
+    assert "journalctl -u thumbnails --since" in " ".join(found.text("en").split())
+    for language in ("en", "ja"):
+        assert "CONTAINER" not in found.text(language)
+
+
+def test_consumer_in_a_container_is_named_by_the_events_of_docker(tmp_path):
+    write_waiting_queue(tmp_path)
+    lines = [
+        f"{STOPPED + timedelta(minutes=minute):%Y-%m-%d %H:%M:%S},000 ERROR worker: {ERROR}"
+        for minute in range(0, 90, 5)
+    ]
+    (tmp_path / "app-thumbnails.log").write_text("\n".join(lines) + "\n")
+    event = {
+        "Type": "container", "Action": "die", "time": int(STOPPED.timestamp()),
+        "Actor": {"ID": "5f2c", "Attributes": {"name": "shop-thumbnails-1", "exitCode": "1"}},
+    }  # fmt: skip
+    (tmp_path / "docker-events.jsonl").write_text(json.dumps(event) + "\n")
+    text = " ".join(diagnose("backlog", tmp_path).text("en").split())
+    assert "docker logs --since 2026-03-02T02:30:00Z shop-thumbnails-1" in text and "CONTAINER" not in text

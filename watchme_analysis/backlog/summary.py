@@ -155,7 +155,7 @@ def filled_in(
     if change is not None:
         shown_by["VERSION"] = f"aws lambda list-versions-by-function {option}"
     if consumer is not None:
-        shown_by["REVISION"] = values["consumer_revisions"]
+        shown_by |= dict.fromkeys(("REVISION", "COMMIT"), values["consumer_revisions"])
     shown_by["ALIAS"] = f"aws lambda list-aliases {option}"
     return in_each_language(
         text, lambda language, words: with_meanings(filled(words, values, language), language, shown_by)

@@ -35,6 +35,9 @@ BROKEN = (
     "scheduling_failed",
 )  # fmt: skip
 
+# How systemd begins its lines about a service (systemd/systemd, src/core/unit.h, `log_unit_full`).
+_UNIT = re.compile(r"^([\w@:.\\-]+)\.service: ")
+
 
 class Tables(Protocol):
     """Anything that returns the glossary's tables by name."""
@@ -49,8 +52,8 @@ class Consumer:
     """A consumer as its platform (``ecs``, ``ec2``, ``kubernetes``) described it, else None.
 
     The fields are those of the table ``consumers``. ``service`` is the name under which ``app_log`` holds its
-    log, ``before`` the task definition that ran before. A ``program`` is known by its log alone; its commands
-    take it to run in Docker.
+    log, ``before`` the task definition that ran before. A ``program`` is known by its log alone; ``runtime``
+    (``docker``, ``ecs``, ``kubernetes`` or ``systemd``) runs it as ``unit``, None where nothing names it.
     """
 
     platform: str
@@ -62,6 +65,8 @@ class Consumer:
     log_group: str | None = None
     service: str | None = None
     before: str | None = None
+    runtime: str | None = None
+    unit: str | None = None
 
     @property
     def log(self) -> tuple[str, str, str] | None:
@@ -72,9 +77,10 @@ class Consumer:
 
     def commands(self, since: str) -> Mapping[str, str]:
         """Return the commands that show, start and roll back, print revisions, and the log since a time."""
-        name = shell_word(self.name)
-        wanted = str(self.desired or 1)
-        if self.platform == "ecs":
+        platform, wanted = self.runtime or self.platform, str(self.desired or 1)
+        name = shell_word(self.name if self.runtime is None else self.unit or "CONTAINER", "CONTAINER")
+        log = f"aws logs tail {shell_word(self.log_group or 'LOG_GROUP', 'LOG_GROUP')} --since {since}"
+        if platform == "ecs":
             of = f"{shell_option('--cluster', self.cluster or 'CLUSTER', 'CLUSTER')} --service {name}"
             state = f"aws ecs describe-services {of.replace('--service ', '--services ')}"
             start = f"aws ecs update-service {of} --desired-count {wanted}"
@@ -82,27 +88,32 @@ class Consumer:
             revisions = f"aws ecs list-task-definitions --family-prefix {family} --sort DESC"
             before = shell_word(self.before or "REVISION", "REVISION")
             back = f"aws ecs update-service {of} --task-definition {before}"
-        elif self.platform == "ec2":
+        elif platform == "ec2":
             group = f"--auto-scaling-group-name {name}"
             state = f"aws autoscaling describe-scaling-activities {group}"
             start = f"aws autoscaling set-desired-capacity {group} --desired-capacity {wanted}"
             revisions = f"aws autoscaling describe-instance-refreshes {group}"
             back = f"aws autoscaling rollback-instance-refresh {group}"
-        elif self.platform == "program":
-            state, start, revisions = "docker ps --all", "docker restart CONTAINER", "docker images"
-            image = "$(docker inspect -f '{{.Config.Image}}' CONTAINER)"
+        elif platform == "systemd":
+            tree = f"git -C $(systemctl show -p WorkingDirectory --value {name})"
+            state, start = f"systemctl status {name}", f"systemctl restart {name}"
+            revisions = f"{tree} log --oneline -5"
+            back = f"{tree} checkout COMMIT && {start}"
+            # Spans of time begin with a sign, and old versions know no RFC 3339 (systemd.time(7)).
+            moment = since.replace("T", " ").replace("Z", " UTC")
+            log = f"journalctl -u {name} --since {shell_word(moment if moment != since else f'-{since}')}"
+        elif platform == "docker":
+            state, start, revisions = "docker ps --all", f"docker restart {name}", "docker images"
+            image = f"$(docker inspect -f '{{{{.Config.Image}}}}' {name})"
             back = f"docker tag IMAGE {image} && docker compose up -d --no-build"
+            log = f"docker logs --since {since} {name}"
         else:
             of = f"{name}{' -n ' + shell_word(self.cluster) if self.cluster else ''}"
             state = f"kubectl describe deployment {of}"
             start = f"kubectl scale deployment {of} --replicas={wanted}"
             revisions = f"kubectl rollout history deployment {of}"
             back = f"kubectl rollout undo deployment {of}"
-        log = f"aws logs tail {shell_word(self.log_group or 'LOG_GROUP', 'LOG_GROUP')} --since {since}"
-        if self.platform == "kubernetes":
             log = f"kubectl logs deployment/{of} --previous"
-        elif self.platform == "program":
-            log = f"docker logs --since {since} CONTAINER"
         return {
             "consumer": name, "consumer_state": state, "consumer_start": start, "consumer_back": back,
             "consumer_log": log, "consumer_revisions": revisions,
@@ -139,7 +150,23 @@ def _only_program(tables: Tables) -> Consumer | None:
     services = log["service"].dropna().unique().tolist()
     if len(services) != 1 or log["kind"].eq("access").any():
         return None
-    return Consumer("program", services[0], service=services[0])
+    runtime, unit = _runtime_of(tables, log)
+    name = unit if unit is not None and runtime == "systemd" else services[0]
+    return Consumer("program", name, service=services[0], runtime=runtime, unit=unit)
+
+
+def _runtime_of(tables: Tables, log: pd.DataFrame) -> tuple[str, str | None]:
+    """Return what runs the only program of a case, and its name there; Docker where nothing tells."""
+    units = log["message"].str.extract(_UNIT)[0].dropna().unique().tolist()
+    if len(units) == 1:
+        return "systemd", units[0]
+    rows = tables.table("container_events")
+    rows = rows[rows["platform"].isin(["docker", "ecs", "kubernetes"])]
+    if rows["service"].nunique() != 1:
+        return "docker", None
+    named = rows["object"].where(rows["platform"].eq("docker"), rows["service"])
+    found = {*zip(rows["platform"].tolist(), named.tolist(), strict=True)}
+    return found.pop() if len(found) == 1 else ("docker", None)
 
 
 def _queues_of(row: dict[str, Any], given: Mapping[str, dict[str, Any]]) -> list[str]:
