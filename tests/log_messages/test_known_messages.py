@@ -41,6 +41,20 @@ def test_colons_of_an_ipv6_host_end_no_value():
     assert found[1] == {"host": "[2001:db8::8]", "port": "8000"}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Memory cgroup out of memory: Killed process 41 (python) total-vm:4194304kB, anon-rss:2096000kB",
+        "[  812.004] Killed process 41 (python) total-vm:4194304kB, anon-rss:2096000kB, file-rss:0kB",
+        "kernel: Killed process 41 (java), UID 99, total-vm:4194304kB, anon-rss:2096000kB, file-rss:0kB",
+        "oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),task_memcg=/docker/5f2c,task=python,pid=41,uid=0",
+        "Task in /docker/5f2c killed as a result of limit of /docker/5f2c",
+    ],
+)
+def test_kernels_of_every_age_report_a_kill_for_memory(line):
+    assert [kind.kind for kind in explain(line).kinds] == ["kernel-oom"]
+
+
 def test_causes_and_layers_belong_to_one_question():
     for known in MESSAGES:
         stated = {*known.causes}
