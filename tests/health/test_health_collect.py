@@ -20,6 +20,7 @@ from watchme_analysis.cli import cli
 from watchme_analysis.cli.probe import probe
 from watchme_analysis.health import diagnosis as health
 from watchme_analysis.health import missing
+from watchme_analysis.services.diagnose import diagnose
 from watchme_analysis.text.render import render
 
 AT = missing.Addresses(
@@ -222,3 +223,48 @@ def test_addresses_and_ports_that_the_case_tells_are_filled_in():
             render(item.how) for item in health.diagnose(investigate(without(made, absent))).missing_evidence
         ]
         assert any(words in how for how in hows), absent
+
+
+_UNIT = "[Service]\nWorkingDirectory=/srv/api\nExecStart=/srv/api/.venv/bin/uvicorn main:app --port 8000\n"
+_LATE = (
+    "2026/03/02 02:30:00 [error] 31#31: *1 upstream timed out (110: Connection timed out) while reading "
+    'response header from upstream, request: "GET /health HTTP/1.1", upstream: "http://127.0.0.1:8000/health"\n'
+)
+_PROBED = (
+    "LAST SEEN   TYPE      REASON      OBJECT                    MESSAGE\n"
+    "2m          Warning   Unhealthy   pod/api-7d9c5b6f4-x2x9k   Liveness probe failed: Get "
+    '"http://192.0.2.5:8000/health": context deadline exceeded\n'
+)
+_UNHEALTHY = {
+    "createdAt": "2026-03-02T02:30:00+00:00",
+    "message": "(service api) (port 8000) is unhealthy in (target-group arn:aws:elasticloadbalancing:"
+    "eu-west-1:123456789012:targetgroup/api/01) due to (reason Request timed out)",
+}
+_SERVICE = {
+    "serviceName": "api", "serviceArn": "arn:aws:ecs:eu-west-1:123456789012:service/main/api",
+    "clusterArn": "arn:aws:ecs:eu-west-1:123456789012:cluster/main", "desiredCount": 1, "runningCount": 1,
+    "taskDefinition": "arn:aws:ecs:eu-west-1:123456789012:task-definition/api:8", "pendingCount": 0,
+    "deployments": [], "events": [_UNHEALTHY],
+}  # fmt: skip
+_SERVICES = json.dumps({"services": [_SERVICE], "failures": []})
+
+
+@pytest.mark.parametrize(
+    ("evidence", "foreign", "own"),
+    [
+        ({"events.txt": _PROBED}, "docker", "kubectl logs -n ingress-nginx"),
+        ({"api.service": _UNIT, "error.log": _LATE}, "docker|container", "journalctl -u api"),
+        ({"services.json": _SERVICES}, "`docker ps`|nginx.conf", "targetgroup/api/01"),
+        (
+            {"app.log": "2026-03-02T02:30:00Z 5f Task timed out after 3.01 seconds"},
+            "docker|nginx",
+            "apigateway",
+        ),
+    ],
+)
+def test_missing_evidence_is_named_in_words_of_the_platform(tmp_path, evidence, foreign, own):
+    for name, content in evidence.items():
+        (tmp_path / name).write_text(content)
+    texts = [render(one.how) for one in diagnose("health", tmp_path).missing_evidence]
+    assert not [text for text in texts if re.search(foreign, text)]
+    assert [text for text in texts if own in text]

@@ -57,7 +57,7 @@ def missing_evidence(inv: Investigation, context: BacklogContext) -> tuple[Missi
         """Add the evidence that messages name and justify; ``how`` is the message around the commands."""
         form = message(how, **{"value" if how == "value" else "commands": Commands(commands)})
         what, why = message(f"missing-{name}-what", **values), message(f"missing-{name}-why")
-        found.append(Missing(what, why, form, worth))
+        found.append(Missing(what, why, form, worth, shown_by_queue(queue)))
 
     if pipeline and pipeline.function is None and (consumer is None or consumer.platform == "program"):
         add(4.5, "consumer", _CONSUMERS, queue=Resource(queue))
@@ -134,6 +134,15 @@ def pull_command(inv: Investigation, context: BacklogContext) -> str:
     queue = context.by_harm[0].pipeline.queue if context.queues else "QUEUE"
     start, end = _window(inv, context)
     return f"watchme case pull backlog {shell_option('--queue', queue)} {_options(start, end)}"
+
+
+def shown_by_queue(queue: str) -> dict[str, str]:
+    """Return the command that shows the function and the mapping of a queue; empty for an unusual name."""
+    if not re.fullmatch(r"[\w.-]+", queue, re.ASCII):
+        return {}
+    mappings = f"EventSourceMappings[?ends_with(EventSourceArn, ':{queue}')]"
+    command = f'aws lambda list-event-source-mappings --query "{mappings}"'
+    return {"FUNCTION": command, "UUID": command}
 
 
 def _options(start: str, end: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from watchme_analysis.backlog.chain import cause_named
 from watchme_analysis.backlog.changes import FUNCTION_EVENTS, Change, change_before
 from watchme_analysis.backlog.context import BacklogContext
 from watchme_analysis.backlog.judge import QUESTION, Judgement
+from watchme_analysis.backlog.missing import shown_by_queue
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
 from watchme_analysis.backlog.signals.sqs import unmatched_receives
@@ -151,7 +151,7 @@ def filled_in(
         else str(max(reserved, _LEAST_MAX_CONCURRENCY)),
         "visibility_s": "SECONDS" if timeout_s is None else f"{SAFE_TIMEOUTS * timeout_s:.0f}",
     }
-    shown_by = _shown_by(queue) if queue is not None else {}
+    shown_by = shown_by_queue(queue) if queue is not None else {}
     if change is not None:
         shown_by["VERSION"] = f"aws lambda list-versions-by-function {option}"
     if consumer is not None:
@@ -160,15 +160,6 @@ def filled_in(
     return in_each_language(
         text, lambda language, words: with_meanings(filled(words, values, language), language, shown_by)
     )
-
-
-def _shown_by(queue: str) -> dict[str, str]:
-    """Return the command that shows the function and the mapping of a queue; empty for an unusual name."""
-    if not re.fullmatch(r"[\w.-]+", queue, re.ASCII):
-        return {}
-    mappings = f"EventSourceMappings[?ends_with(EventSourceArn, ':{queue}')]"
-    command = f'aws lambda list-event-source-mappings --query "{mappings}"'
-    return {"FUNCTION": command, "UUID": command}
 
 
 def other_trouble(queue: QueueAnalysis) -> Message:

@@ -40,15 +40,16 @@ _MOST_EDGE_LOG = timedelta(hours=1)
 def missing_evidence(context: HealthContext, probability: Mapping[str, float]) -> tuple[Missing, ...]:
     """Return the evidence that is not there; what separates the causes still in question best comes first."""
     at, said = addresses(context), []
+    shown_by = commands(at.platform, at.service, at.container, "shown_by")
     for name in _absent(context, at.platform):
         fills = command_table()["collect"][name]["fills"]
         what, why = (message(f"missing-{name}-{part}") for part in ("what", "why"))
         value = separation(fills, health_causes(), SIGNALS.values(), probability)
         values = _hour_of_incident(context) | {"target_group": _target_group(context)}
-        said.append(Missing(what, why, how_to_collect(name, at, **values), value))
+        said.append(Missing(what, why, how_to_collect(name, at, **values), value, shown_by))
     if calls := unknown_calls(context):
         why = message("missing-stacks-why", calls=Names(tuple(calls), UNKNOWN_CALLS))
-        said.append(Missing(message("missing-stacks-what"), why, how_to_collect("stacks", at), 0.0))
+        said.append(Missing(message("missing-stacks-what"), why, how_to_collect("stacks", at), 0.0, shown_by))
     return tuple(sorted(said, key=lambda item: -item.value))
 
 
@@ -149,12 +150,20 @@ def _absent(context: HealthContext, platform: str) -> list[str]:
         "application-log": not context.has("app_log") and platform != "lambda",
         "source": not context.has("app_handlers"),
         "start-command": not context.has("app_processes"),
-        "containers": not context.compose_services and not context.has("container_settings"),
+        # A unit file says how systemd starts a process, and its limits.
+        "containers": platform != "systemd"
+        and not context.compose_services
+        and not context.has("container_settings"),
     }
     unfit = _OF_NGINX | _OF_HOST if platform == "lambda" else set()
-    if len(access) and balanced(context).all() and absent["nginx-errors"]:
+    if platform == "kubernetes" and access.empty:
+        # The Ingress controller writes both to one output.
+        unfit = {"nginx-errors"}
+    checked = context.table("container_events")["probe"].eq("lb").any()
+    if absent["nginx-errors"] and (balanced(context).all() if len(access) else checked):
         unfit |= _OF_NGINX
-        absent["targets"] = not context.has("container_events")
+        states = context.table("container_events")["platform"]
+        absent["targets"] = not (states.eq("alb").any() or context.has("container_settings"))
     return [name for name, is_absent in absent.items() if is_absent and name not in unfit]
 
 
@@ -163,6 +172,9 @@ def _target_group(context: HealthContext) -> str:
     rows = context.table("access_log")[balanced(context)]
     failed = rows[rows["status"] >= 500]
     named = (failed if len(failed) else rows)["extra"].str.extract(r'"target_group_arn": "([^"]+)"')[0].mode()
+    if named.empty:
+        # Amazon ECS names the target group in its events about health checks.
+        named = context.table("container_events")["reason"].str.extract(r"target-group ([^\s)]+)")[0].mode()
     return shell_word(str(named.iloc[0]), "TARGET_GROUP_ARN") if len(named) else "TARGET_GROUP_ARN"
 
 
@@ -201,7 +213,8 @@ class Addresses:
 
 def how_to_collect(name: str, at: Addresses, **values: str) -> Text:
     """Return how to collect some evidence by its name: commands, with a sentence where more is to be said."""
-    entry = command_table()["collect"][name]
+    usual = command_table()["collect"][name]
+    entry = command_table()["collect_on"].get(at.platform, {}).get(name, usual)
     values |= {
         **at.commands,
         "inside_url": shell_word(at.inside),

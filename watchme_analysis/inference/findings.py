@@ -204,12 +204,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Missing:
-    """Evidence that the case lacks, with the reason to collect it and the steps to do so."""
+    """Evidence that the case lacks, with the reason to collect it and the steps to do so.
+
+    ``shown_by`` has commands that show the value of a word in the steps, where they differ from the usual.
+    """
 
     what: Text
     why: Text
     how: Text
     value: float = 1.0
+    shown_by: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Return the missing evidence in one line."""

@@ -173,7 +173,7 @@ def answer(investigation: Investigation) -> Diagnosis:
     )
     folder = investigation.case.raw_evidence
     missing = (
-        replace(item, how=explained_commands(item.how, folder))
+        replace(item, how=explained_commands(item.how, folder, item.shown_by))
         for item in (*_unread(investigation), *found.missing_evidence)
     )
     # The named cause has one number everywhere: the confidence, which recorded cases have confirmed.

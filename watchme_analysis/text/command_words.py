@@ -42,6 +42,8 @@ _SHOWN_BY = {
     "IMAGE": "docker images",
     "COMMIT": "git log --oneline",
     "TASK": "aws ecs list-tasks --cluster CLUSTER",
+    "FAMILY": "aws ecs list-task-definition-families",
+    "TARGET_GROUP_ARN": "aws elbv2 describe-target-groups",
     "INSTANCE_ID": "aws ec2 describe-instances",
 }
 # Words whose value no command shows: a message says what they are.
@@ -101,10 +103,12 @@ def with_meanings(text: str, language: str, shown_by: Mapping[str, str] = Mappin
     return ("" if language == "ja" else " ").join([*found, text, *described])
 
 
-def explained_commands(how: Text, folder: str | None) -> Text:
+def explained_commands(
+    how: Text, folder: str | None, shown_by: Mapping[str, str] = MappingProxyType({})
+) -> Text:
     """Return commands with the folder of the evidence, if it is known, and comments on the words that remain.
 
-    ``how`` are commands, or a message whose values contain them.
+    ``how`` are commands, or a message whose values contain them; ``shown_by`` is as in :func:`with_meanings`.
     """
     if isinstance(how, str):
         how = in_folder(how, folder)
@@ -114,7 +118,7 @@ def explained_commands(how: Text, folder: str | None) -> Text:
             for name, value in how.values.items()
         }
         how = replace(how, values=MappingProxyType(values))
-    said = meanings(render(how))
+    said = meanings(render(how), shown_by)
     shown = Commands(how) if isinstance(how, str) else how
     return message("collect-placeholders", meanings=Sentences(said), how=shown) if said else how
 
