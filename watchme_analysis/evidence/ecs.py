@@ -174,6 +174,11 @@ def _target_group_rows(rows: ContainerRows, group: dict[str, Any]) -> None:
     )
 
 
+def _balancer_rows(rows: ContainerRows, attribute: dict[str, Any]) -> None:
+    if attribute["Key"] == "idle_timeout.timeout_seconds":
+        rows.setting(idle_timeout_s=number(attribute.get("Value")))
+
+
 def _auto_scaling_rows(rows: ContainerRows, group: dict[str, Any]) -> None:
     name, instances = group["AutoScalingGroupName"], group.get("Instances") or ()
     in_service = [one for one in instances if one.get("LifecycleState") == "InService"]
@@ -192,6 +197,7 @@ _ITEMS: dict[str, tuple[str | None, str, Callable[[ContainerRows, dict[str, Any]
     "taskDefinition": (None, "ecs", _definition_rows),
     "TargetHealthDescriptions": ("TargetHealth", "alb", _target_rows),
     "TargetGroups": ("TargetGroupArn", "alb", _target_group_rows),
+    "Attributes": ("Key", "alb", _balancer_rows),
     "AutoScalingGroups": ("AutoScalingGroupARN", "ec2", _auto_scaling_rows),
 }
 

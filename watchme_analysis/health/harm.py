@@ -45,7 +45,9 @@ def time_limits_s(
     ``layers`` are the locations of Nginx, and those of the edge; health checks of ``services`` count.
     """
     left = observed[_gave_up(observed) & (observed["duration_s"] > SLOW_RATIO * observed["usual_s"])]
-    found = dict.fromkeys(map(str, observed["route"].unique()), CHECK_TIMEOUT_S)
+    # A load balancer ends each request that stays silent for its idle timeout.
+    least = min([CHECK_TIMEOUT_S, *container_settings["idle_timeout_s"].dropna()])
+    found = dict.fromkeys(map(str, observed["route"].unique()), least)
     for route, left_s in left.groupby("route")["duration_s"].min().items():
         found[str(route)] = min(found[str(route)], float(left_s))
     paths = {str(one.route): str(one.path) for one in observed.drop_duplicates("route").itertuples()}

@@ -162,8 +162,9 @@ def _absent(context: HealthContext, platform: str) -> list[str]:
     checked = context.table("container_events")["probe"].eq("lb").any()
     if absent["nginx-errors"] and (balanced(context).all() if len(access) else checked):
         unfit |= _OF_NGINX
+        checks = context.table("container_settings")["probe"]
         states = context.table("container_events")["platform"]
-        absent["targets"] = not (states.eq("alb").any() or context.has("container_settings"))
+        absent["targets"] = not (states.eq("alb").any() or checks.eq("lb").any())
     return [name for name, is_absent in absent.items() if is_absent and name not in unfit]
 
 

@@ -25,6 +25,9 @@ SETTINGS = ("memory_setting", "cpu_setting", "files_setting", "restart_setting",
 OF_FUNCTION = "lambda-"
 # How an Application Load Balancer names itself in its access log (load-balancer-access-logs.html, `elb`).
 OF_BALANCER = '"elb": "app/'
+# Seconds without data after which an Application Load Balancer ends a request unless configured
+# (edit-load-balancer-attributes.html, `idle_timeout.timeout_seconds`).
+IDLE_TIMEOUT_S = 60.0
 
 
 @cache
@@ -73,6 +76,12 @@ def has_addresses(context: HealthContext) -> bool:
 def balanced(context: HealthContext) -> pd.Series:
     """Return which requests of the access log an Application Load Balancer logged."""
     return context.table("access_log")["extra"].str.contains(OF_BALANCER, regex=False).fillna(False)
+
+
+def idle_timeout_s(container_settings: pd.DataFrame) -> float:
+    """Return the seconds after which a load balancer gives a target up that sends nothing."""
+    stated = container_settings["idle_timeout_s"].dropna()
+    return float(stated.min()) if len(stated) else IDLE_TIMEOUT_S
 
 
 @once_per_context

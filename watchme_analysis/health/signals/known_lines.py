@@ -14,6 +14,7 @@ from watchme_analysis.health.running_platform import (
     OF_FUNCTION,
     balanced,
     has_addresses,
+    idle_timeout_s,
     known_platform,
     platform_of,
 )
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 # Nginx writes times in whole seconds.
 LOG_RESOLUTION = timedelta(seconds=LOG_RESOLUTION_S)
 
-# Seconds after which an Application Load Balancer gives a connection up; no setting changes it. Its idle
-# timeout, which ends the wait for a response, is 60 s unless configured (load-balancer-troubleshooting.html).
+# Seconds after which an Application Load Balancer gives a connection up; no setting changes it
+# (load-balancer-troubleshooting.html).
 CONNECT_S = 10
 
 # Kinds of lines of Nginx's error log that are weighed as the fates of their requests. A full listen queue is
@@ -125,17 +126,22 @@ def _texts(context: HealthContext) -> Iterator[tuple[str, pd.DataFrame, pd.Serie
     else:
         of_balancer = context.of_incident(of_balancer)
     if len(of_balancer):
-        yield "access_log", of_balancer, _of_balancer(of_balancer)
+        idle_s = idle_timeout_s(context.table("container_settings"))
+        yield "access_log", of_balancer, _of_balancer(of_balancer, idle_s)
 
 
-def _of_balancer(requests: pd.DataFrame) -> pd.Series:
-    """Return how a load balancer logs unanswered requests, with its metric for those not connected."""
+def _of_balancer(requests: pd.DataFrame, idle_s: float) -> pd.Series:
+    """Return how a load balancer logs unanswered requests, with its metric for those not connected.
+
+    An idle timeout of ``idle_s`` seconds that ends requests at the same time leaves open which it was.
+    """
     target = requests["upstream_addr"].astype("string").fillna("-")
     logged = target + " -1 -1 -1 " + requests["status"].astype("string").fillna("-") + " - "
     in_vain = requests["status"].eq(504) & requests["request_time_s"].between(
         CONNECT_S, CONNECT_S + 1, "left"
     )
-    return logged.mask(in_vain.fillna(False), "TargetConnectionErrorCount: " + logged)
+    is_certain = not CONNECT_S <= idle_s < CONNECT_S + 1
+    return logged.mask(in_vain.fillna(False) & is_certain, "TargetConnectionErrorCount: " + logged)
 
 
 def _limited(errors: pd.DataFrame) -> pd.Series:
