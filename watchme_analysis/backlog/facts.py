@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ from watchme_analysis.text.message import (
     Count,
     Duration,
     Instant,
+    Message,
     Names,
     Number,
     Quotation,
@@ -60,6 +62,10 @@ LAST_INTERVALS = 3
 GROWTH_SPAN = timedelta(hours=1)
 # Points of percent from which on a rise of the CPU is a fact, by choice.
 CPU_ROSE = 20.0
+# A silence of arrivals is stated if it is this many times as long as any before it, and so long in seconds
+# that points of CloudWatch which come late do not explain it; both by choice.
+SILENCE_RATIO = 2
+SILENCE_S = 900.0
 # Share of failed invocations from which failing itself is the headline, beside a backlog.
 MOSTLY = 0.5
 
@@ -75,7 +81,9 @@ def reaches_end(queue: QueueAnalysis) -> bool:
 def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -> Text:
     """Return in one sentence what fails or waits, since when, with the error in its own words."""
     if found.verdict == "no_incident":
-        return message("backlog-all-well", queues=len(context.queues))
+        return sentences(
+            *map(_silent, context.queues), message("backlog-all-well", queues=len(context.queues))
+        )
     error = found.extra.get("error")
     queue = context.focus
     # A line without a level is not counted as an error, but a known program may have written it.
@@ -90,8 +98,32 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
         measured = any(item.pipeline.queried for item in context.queues)
         kind = "affected" if measured else "measured" if context.queues else "recorded"
         lines = None if context.queues else line or unknown_lines(app_log)
-        return lines or message(f"backlog-no-queue-{kind}")
+        return lines or sentences(*map(_silent, context.queues)) or message(f"backlog-no-queue-{kind}")
     return sentences(_of_queue(found, queue, error), line)
+
+
+def _arrivals_stopped(queue: QueueAnalysis) -> tuple[datetime, float] | None:
+    """Return since when no message has arrived, and how many did per hour before; None where some arrive."""
+    pipeline, sent = queue.pipeline, queue.pipeline.frame["sent"].fillna(0).to_numpy(float)
+    filled = sent.nonzero()[0]
+    if "sent" not in pipeline.queried or len(filled) < 2:
+        return None
+    last, longest = int(filled[-1]), int((filled[1:] - filled[:-1]).max()) - 1
+    silent = len(sent) - 1 - last
+    if silent * pipeline.period_s < SILENCE_S or silent <= SILENCE_RATIO * longest:
+        return None
+    hours = (last + 1 - filled[0]) * pipeline.period_s / 3600
+    return pipeline.frame.index[last + 1].to_pydatetime(), float(sent.sum()) / hours
+
+
+def _silent(queue: QueueAnalysis) -> Message | None:
+    """Return that no message arrives any more in a queue, if so."""
+    stopped = _arrivals_stopped(queue)
+    if stopped is None:
+        return None
+    since, per_hour = stopped
+    name = Resource(queue.pipeline.queue)
+    return message("headline-no-arrivals", queue=name, since=Instant(since), per_hour=Number(per_hour))
 
 
 def _of_logged(waiting: QueueAnalysis | None, error: dict[str, Any]) -> Text:
@@ -262,6 +294,11 @@ def facts(
         *_with_peak("waiting_now", waiting, "waiting_peak", peak, "messages", Count),
         *_with_peak("oldest_age", oldest, "oldest_age_peak", oldest_peak, "s", Duration),
         *(_prospects(context) if waiting else ()),
+        *(
+            Fact("arrivals_stopped", iso_time(stopped[0]), None, replace(said, id="fact-arrivals-stopped"))
+            for queue in queues
+            if (stopped := _arrivals_stopped(queue)) and (said := _silent(queue))
+        ),
         Fact(
             "failed_invocations",
             failed,

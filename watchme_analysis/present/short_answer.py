@@ -40,7 +40,7 @@ _ROWS = (
     ("first_harm", "error_times", "state", "data_end"), ("preceding_change",),
     ("affected_resource", "failing_replicas", "consumer"),
     ("failed_requests", "failed_invocations", "late_requests", "statuses", "response_time"),
-    ("waiting_now", "oldest_age", "growth", "drained_at", "late_messages"),
+    ("waiting_now", "oldest_age", "growth", "drained_at", "late_messages", "arrivals_stopped"),
     ("dead_letters", "lost_messages", "work_items"),
 )  # fmt: skip
 # Data that end longer before an answer is written do not show the present, by choice.

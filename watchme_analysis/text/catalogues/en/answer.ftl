@@ -115,6 +115,7 @@ fact-messages = { $messages ->
   }
 fact-oldest-age = Oldest message: { $value }
 fact-growth = Growth per hour: { $value }
+fact-arrivals-stopped = Arrivals in { $queue }: none since { $since }, { $per_hour } per hour before
 fact-drained-at = Drained at this rate: { $value }
 fact-failed-invocations = { $attempts ->
     [messages] Failed receives: { $value }

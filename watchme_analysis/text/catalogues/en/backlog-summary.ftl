@@ -21,6 +21,7 @@ backlog-queues-affected-since = { $number ->
 backlog-no-queue-measured = The data holds no metrics of the queues, so whether they show trouble is unknown.
 backlog-no-queue-affected = No queue shows trouble.
 backlog-no-queue-recorded = The data holds no queue: no metrics and no settings of one.
+headline-no-arrivals = No messages have arrived in { $queue } since { $since }; before that, { $per_hour } arrived per hour.
 backlog-failing-days = The failures occurred on { $days } days, at the same time of day.
 backlog-perhaps-before = It may have begun before this window: no invocation in it had succeeded until then.
 backlog-began-between = It began between { $earliest } and { $latest }.

@@ -94,6 +94,7 @@ fact-with-peak = { $known ->
 fact-messages = { $messages } 件
 fact-oldest-age = 最も古いメッセージの経過時間: { $value }
 fact-growth = 1 時間あたりの増加: { $value }
+fact-arrivals-stopped = { $queue } への到着: { $since } 以降なし (それまでは 1 時間あたり { $per_hour } 件)
 fact-drained-at = この速度で処理し終える時刻: { $value }
 fact-failed-invocations = { $attempts ->
     [messages] 処理に失敗した受信回数: { $value }

@@ -18,6 +18,7 @@ backlog-queues-affected-since = { $number ->
 backlog-no-queue-measured = キューのメトリクスがデータにないため、異常の有無は不明です。
 backlog-no-queue-affected = 異常のあるキューはありません。
 backlog-no-queue-recorded = データにキューのメトリクスも設定もありません。
+headline-no-arrivals = { $queue } には { $since } 以降メッセージが届いていません (それまでは 1 時間あたり { $per_hour } 件)。
 backlog-failing-days = 失敗は { $days } 日間、同じ時間帯に発生しています。
 backlog-perhaps-before = 対象期間より前に始まった可能性があります。期間内では、それまで呼び出しが一度も成功していません。
 backlog-began-between = 開始時刻は { $earliest } から { $latest } までの間です。
