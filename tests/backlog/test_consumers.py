@@ -6,7 +6,8 @@ from datetime import timedelta
 from worlds.queue_consumers import ERROR, URL, write_failing_service, write_group_at_zero
 from worlds.waiting_queue import STOPPED, write_waiting_queue
 
-from watchme_analysis.services.diagnose import diagnose
+from watchme_analysis.case.importer import import_folder
+from watchme_analysis.services.diagnose import absent_tables, diagnose, investigate, questions_for
 
 LAMBDA_WORDS = ("Lambda", "lambda", "mapping", "マッピング", "invocation", "呼び出し")
 
@@ -41,6 +42,14 @@ def test_failing_tasks_of_a_service_are_named_with_their_error(tmp_path):
     for language in ("en", "ja"):
         text = found.text(language)
         assert "thumbnails" in text and not [word for word in LAMBDA_WORDS if word in text], text
+
+
+def test_case_of_a_service_answers_for_its_queue_and_lacks_no_function(tmp_path):
+    (tmp_path / "evidence").mkdir()
+    case = import_folder(write_failing_service(tmp_path / "evidence"), tmp_path / "case").case
+    assert questions_for(case) == ("backlog",)
+    lacking = {*absent_tables(investigate("backlog", case))}
+    assert lacking and not lacking & {"functions", "event_source_mappings", "log_events"}
 
 
 def test_a_group_at_zero_is_a_consumer_that_is_switched_off(tmp_path):

@@ -15,6 +15,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.inference.causes import causes
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Missing
 from watchme_analysis.inference.known_lines import written
+from watchme_analysis.queues.consumers import consumers_of
 from watchme_analysis.text.command_words import explained_commands, in_folder, meanings
 from watchme_analysis.text.formats import format_time
 from watchme_analysis.text.message import (
@@ -44,6 +45,9 @@ _ABOUT = {
 # Tables that count when a question is asked by name: they may be about the other one.
 _MAY_BE_ABOUT = {"health": ("log_events",), "backlog": ("app_log",)}
 
+# Tables about functions, which a queue with another consumer lacks.
+_OF_FUNCTION = {"functions", "event_source_mappings", "log_events"}
+
 # What a diagnosis of each question is about.
 _SUBJECT_NAMES = {"health": "endpoint", "backlog": "queue"}
 
@@ -57,7 +61,19 @@ def questions_for(case: Case) -> tuple[str, ...]:
         texts = log["message"].astype("string").fillna("")
         of = [question for question in QUESTIONS if written(question, "app_log", log, texts)]
         return tuple(of) or ("health",)
-    return tuple(question for question in QUESTIONS if held.intersection(_ABOUT[question]))
+    found = tuple(question for question in QUESTIONS if held.intersection(_ABOUT[question]))
+    named = {*_described_consumers(case)}
+    about_others = held.intersection(_ABOUT["health"]) - {"app_log", "container_events"} or any(
+        {*case.table(table)["service"].dropna()} - named for table in ("app_log", "container_events")
+    )
+    return found if about_others or not named else ("backlog",)
+
+
+def _described_consumers(case: Case) -> tuple[str, ...]:
+    """Return the names of what receives from the queues of a case and is no function."""
+    queues = case.table("queues")["queue"].dropna().unique().tolist()
+    found = consumers_of(case, queues).values()
+    return tuple(one.name for one in found if one.platform != "program")
 
 
 def chosen_questions(question: str, case: Case) -> tuple[str, ...]:
@@ -262,6 +278,8 @@ def absent_tables(investigation: Investigation) -> dict[str, list[str]]:
                 continue
             if name not in held or (investigation.window is not None and investigation.table(name).empty):
                 absent.setdefault(name, []).append(entry.cause)
+    if investigation.question == "backlog" and _described_consumers(investigation.case):
+        absent = {name: of for name, of in absent.items() if name in held or name not in _OF_FUNCTION}
     # An Nginx edge is described by its configuration and has no settings to export.
     if (investigation.table("config_directives")["layer"] == "edge").any():
         absent.pop("edge_settings", None)
