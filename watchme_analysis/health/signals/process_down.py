@@ -15,6 +15,7 @@ from watchme_analysis.health.affected_service import container_of, gauges, own_r
 from watchme_analysis.health.app_server import worker_kind
 from watchme_analysis.health.application_errors import MOST_QUOTED, TRACEBACK, says
 from watchme_analysis.health.context import HealthContext
+from watchme_analysis.health.incident import INSTANT_S
 from watchme_analysis.health.rows import Rows, Values, lines, observation, of_joined, of_observed
 from watchme_analysis.health.signals.app_log import WORKER_TIMEOUT
 from watchme_analysis.health.signals.vantages import at_bad_moments
@@ -50,9 +51,12 @@ _STARTED = r"Started server process \[(\d+)\]"
 RESTART_S = 5.0 + 10.0
 
 
-@detects("inside_refused", group="listening", needs=("probes/inside",))
+@detects("inside_refused", "inside_waits", group="listening", needs=("probes/inside",))
 def inside_refused(context: HealthContext) -> Iterator[Observation]:
-    """Yield the observation of refused probes inside the container's own network."""
+    """Yield the observation of refused probes inside the container's own network, or of probes that waited.
+
+    A port without a listener refuses at once (RFC 9293, section 3.5.2), so a probe that waits was connected.
+    """
     probes, _ = at_bad_moments(context, "inside")
     bad = probes[probes["bad"]]
     refused = bad[bad["error"].str.contains(_REFUSED, case=False).fillna(False).astype(bool)]
@@ -67,6 +71,12 @@ def inside_refused(context: HealthContext) -> Iterator[Observation]:
             refused=len(refused),
             probes=len(probes),
             services=context.services[:1],
+        )
+    waited = bad[bad["duration_s"] >= INSTANT_S]
+    if refused.empty and len(waited) >= FEWEST and len(waited) >= WHOLE * len(bad):
+        counts: Values = {"waited": len(waited), "bad": len(bad)}
+        yield observation(
+            context, "inside_waits", of_observed(waited), strength=by_count(len(waited)), **counts
         )
 
 

@@ -136,6 +136,7 @@ health-blocking-in-used-handlers = The source blocks the event loop in handlers 
 
 # A process that is not there
 health-inside-refused = { $refused } of { $probes } probes from inside the container were refused while callers outside were served badly: nothing listened there.
+health-inside-waits = { $waited } of { $bad } bad probes from inside the container waited for a response and none was refused, so a process listened there.
 health-inside-refused-detail = Nothing listened on { $services }: connections from inside were refused as well.
 health-connected = Nginx connected to { $services } for { $made } of { $passed_on } bad requests.
 health-connected-errors = { $waited } of { $errors } upstream errors on { $services } came after a connection was made.

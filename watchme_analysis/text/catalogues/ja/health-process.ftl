@@ -104,6 +104,7 @@ health-blocking-in-used-handlers = ソースコードでは、呼び出された
 
 # A process that is not there
 health-inside-refused = コンテナ外の呼び出し元が影響を受けている間、コンテナ内からのプローブ { $probes } 件のうち { $refused } 件が接続を拒否されました。待ち受けているプロセスがありませんでした。
+health-inside-waits = コンテナ内からの異常なプローブ { $bad } 件のうち { $waited } 件は応答を待ち、接続は拒否されていません。プロセスは待ち受けています。
 health-inside-refused-detail = { $services } で待ち受けているプロセスがなく、コンテナ内からの接続も拒否されました。
 health-connected = 遅いか失敗したリクエスト { $passed_on } 件のうち { $made } 件で、Nginx は { $services } に接続できました。
 health-connected-errors = { $services } に関するアップストリームエラー { $errors } 件のうち { $waited } 件は、接続の確立後に発生しました。
