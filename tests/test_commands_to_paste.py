@@ -28,7 +28,8 @@ def texts_of(found):
 
 def sentences_of(found):
     nexts = [entry["next_test"] or "" for entry in found["ranking"]]
-    return [*found["summary"], *nexts, *(step["text"] for step in found["now"])]
+    # A step may name a word whose command is the step before.
+    return [*found["summary"], *nexts, " ".join(step["text"] for step in found["now"])]
 
 
 def commands_of(found):

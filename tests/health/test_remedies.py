@@ -38,8 +38,10 @@ from worlds.health_scenarios import (
 from worlds.health_world import HEALTH, USUAL, Signals
 
 from watchme_analysis.health.detectors import health_causes
-from watchme_analysis.health.summary import OF_CASE, filled_in, remedy_of
+from watchme_analysis.health.summary import OF_CASE, remedy_in
+from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Ranked
 from watchme_analysis.text.catalogue import catalogue
+from watchme_analysis.text.message import sentences
 from watchme_analysis.text.render import placeholders, render
 
 CAUSES = {one.cause: one for one in health_causes()}
@@ -58,7 +60,7 @@ REMEDIES = [
         "stale_address",
         [USUAL, "`nginx -t && nginx -s reload`", "`resolver`"],
     ),
-    (header_too_big, "nginx_config", "header_too_big", ["`proxy_buffer_size`", HEALTH]),
+    (header_too_big, "nginx_config", "header_too_big", ["`proxy_buffer_size 16k`", HEALTH]),
     (tls_to_a_plain_port, "nginx_config", "fate_tls_failed", [f"`location = {HEALTH}`", "`proxy_ssl_name`"]),
     (edge_that_distrusts_nginx, "nginx_config", "fate_edge_tls_failed", ["`ssl_certificate`"]),
     (nginx_gives_up, "nginx_config", "nginx_impatient", ["`proxy_read_timeout`", "900"]),
@@ -101,9 +103,12 @@ def test_a_remedy_names_what_was_observed(build, cause, signal, named):
         one for each in CAUSES[cause].remedies for name in each.signals if (one := seen.get(name))
     ]
     assert signal is None or signal in {one.signal for one in observations}
-    remedy, shown = remedy_of(CAUSES[cause], observations, {one.signal: 1.0 for one in observations})
+    evidence = [Evidence("", "", 1, 1.0, check=one.signal, signal=one.signal) for one in observations]
+    ranking = (Ranked(Finding(cause, tuple(evidence)), 1.0, "supported"),)
+    found = Diagnosis("health", "", "supported", cause, 1.0, None, None, ranking, {})
+    remedy = remedy_in(seen.found, found, CAUSES[cause], observations)
     for language in ("en", "ja"):
-        text = render(filled_in(seen.found, remedy.text, shown), language)
+        text = render(sentences(remedy.title, remedy.text), language)
         assert [words for words in named if words not in text] == [], text
         assert not placeholders(text)
 
@@ -123,4 +128,7 @@ def test_every_value_that_a_remedy_names_is_stated_somewhere():
     stated |= {"setting", "directives", "limit", "quota", "client", "agent", "route", *OF_CASE}
     for cause in CAUSES.values():
         for remedy in cause.remedies:
-            assert placeholders(render(remedy.text)) <= stated, (cause.cause, remedy.signals)
+            assert placeholders(render(sentences(remedy.title, remedy.text))) <= stated, (
+                cause.cause,
+                remedy.signals,
+            )

@@ -23,10 +23,17 @@ from watchme_analysis.backlog.other_incidents import (
     set_apart,
     trouble_span,
 )
-from watchme_analysis.backlog.summary import cause_of, filled_in, older_dead_letters, summary
+from watchme_analysis.backlog.summary import (
+    cause_of,
+    filled_in,
+    older_dead_letters,
+    remedy_in,
+    summary,
+)
+from watchme_analysis.inference.causes import Remedy
 from watchme_analysis.inference.confidence import confidence
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, Verdict, iso_time
-from watchme_analysis.inference.weighing import independent_signals, next_test
+from watchme_analysis.inference.weighing import exact_title, independent_signals, next_test, undecided
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.error_kinds import LoggedErrors, called_api, logged_errors
@@ -40,6 +47,8 @@ def diagnose(inv: Investigation) -> Diagnosis:
     -------
     queues, functions
         The affected ones.
+    fault
+        What exactly is at fault, as a title; null where no signal says more than the cause.
     api
         URL of the API that the log of the worst-hit function names; null where it names no single one.
     change
@@ -157,13 +166,27 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
             else error_of_logs(inv),
         },
     )
-    return replace(
+    observations = [*chain.from_iterable(one.observations for one in inv.once(queue_signals))]
+
+    def remedy(name: str) -> Remedy:
+        queue = judged.shown_by.get(name)
+        return remedy_in(context, found, cause_of(context, name, queue), queue, observations, change)
+
+    group, fault = (
+        undecided(found.ranking),
+        None if healthy else exact_title(found, lambda name: remedy(name).title),
+    )
+    # Causes that are not told apart, but agree on what is at fault, need no test to restore service.
+    named = cause or (group[0].finding.cause if fault and len(group) > 1 else None)
+    found = replace(found, extra={**found.extra, "fault": fault})
+    queue = judged.shown_by.get(str(cause))
+    found = replace(
         found,
-        summary=summary(found, context, judged, change),
         headline=headline(found, context, inv.table("app_log")),
         facts=facts(inv, context, found, change),
-        now=steps(inv, context, found, judged, change),
-    ), judged
+        now=steps(inv, context, found, queue, None if named is None else remedy(named)),
+    )
+    return replace(found, summary=summary(found, context, judged, change)), judged
 
 
 def _undoing(context: BacklogContext) -> list[Undoing]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.backlog.changes import Change, change_before
 from watchme_analysis.backlog.context import BacklogContext
-from watchme_analysis.backlog.judge import QUESTION, Judgement
+from watchme_analysis.backlog.judge import QUESTION
 from watchme_analysis.backlog.missing import asks_for_consumer, pull_command
 from watchme_analysis.backlog.other_incidents import trouble_span
-from watchme_analysis.backlog.summary import cause_of, filled_in, undone
+from watchme_analysis.backlog.summary import filled_in
 from watchme_analysis.inference.causes import Remedy, saves
 from watchme_analysis.inference.findings import (
     Diagnosis,
@@ -27,7 +27,6 @@ from watchme_analysis.inference.findings import (
     time_span,
 )
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
-from watchme_analysis.inference.weighing import narrowed, undecided
 from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
@@ -485,40 +484,28 @@ def steps(
     inv: Investigation,
     context: BacklogContext,
     found: Diagnosis,
-    judged: Judgement,
-    change: Change | None,
+    queue: str | None,
+    remedy: Remedy | None,
 ) -> tuple[Step, ...]:
-    """Return what to do now: save evidence, then restore and prevent, or the next test of an open cause."""
+    """Return what to do now: save evidence, then restore and prevent, or without a remedy the next test."""
     if found.verdict == "no_incident":
         return ()
     shared = saves(QUESTION)
-    queue = judged.shown_by.get(str(found.cause))
-    exact = narrowed(found, lambda name: cause_of(context, name, judged.shown_by.get(name)))
-    cause = None if found.cause is None else cause_of(context, found.cause, queue, change)
-    remedy = exact or (Remedy() if cause is None else cause.remedy)
-    values = {"pull": pull_command(inv, context)}
-
-    def fill(text: Text) -> Text | None:
-        return filled_in(text, context, queue, values, change) if text else None
-
     # A pull of what the case already holds saves nothing.
     usual = shared["case"] if found.missing_evidence else ""
-    save = fill(remedy.save or usual)
-    # Causes that are not told apart, but agree on what is at fault, need no test to restore service.
-    if found.cause is None and (exact is None or len(undecided(found.ranking)) < 2):
+    save = (remedy and remedy.save) or filled_in(usual, context, queue, {"pull": pull_command(inv, context)})
+    if remedy is None:
         # The consumer must be known before it can be tested.
         is_known = not context.queues or context.by_harm[0].pipeline.drained_by is not None
         first = [item for item in found.missing_evidence if not is_known and asks_for_consumer(item)]
         return next_steps(() if first else found.ranking, first or found.missing_evidence, save)
-    # A change that is undone restores service, whatever it broke.
-    undo = None if cause is None else undone(change, cause)
-    redrive = fill(shared["redrive"]) if found.extra["dead_letters_of_incident"] else None
+    redrive = found.extra["dead_letters_of_incident"] and filled_in(shared["redrive"], context, queue)
     return remedy_steps(
         save=save,
-        restore=sentences(undo, fill((cause.remedy if cause and undo else remedy).restore)),
+        restore=remedy.restore,
         # The first message of a redrive verifies the fix.
-        verify=None if redrive else fill(remedy.verify),
-        redrive=redrive,
-        prevent=fill(remedy.prevent),
+        verify=None if redrive else remedy.verify,
+        redrive=redrive or None,
+        prevent=remedy.prevent,
         ended=found.incident_end is not None,
     )

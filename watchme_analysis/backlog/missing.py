@@ -138,7 +138,7 @@ def pull_command(inv: Investigation, context: BacklogContext) -> str:
 
 def shown_by_queue(queue: str) -> dict[str, str]:
     """Return the command that shows the function and the mapping of a queue; empty for an unusual name."""
-    if not re.fullmatch(r"[\w.-]+", queue, re.ASCII):
+    if queue == "QUEUE" or not re.fullmatch(r"[\w.-]+", queue, re.ASCII):
         return {}
     mappings = f"EventSourceMappings[?ends_with(EventSourceArn, ':{queue}')]"
     command = f'aws lambda list-event-source-mappings --query "{mappings}"'

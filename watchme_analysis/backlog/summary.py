@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -13,10 +13,12 @@ from watchme_analysis.backlog.judge import QUESTION, Judgement
 from watchme_analysis.backlog.missing import shown_by_queue
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
+from watchme_analysis.backlog.signals.queue_context import QueueObservation
 from watchme_analysis.backlog.signals.sqs import unmatched_receives
-from watchme_analysis.inference.causes import Cause
+from watchme_analysis.inference.causes import Cause, Remedy
 from watchme_analysis.inference.findings import Diagnosis, Missing
-from watchme_analysis.inference.weighing import narrowed, not_separated, undecided
+from watchme_analysis.inference.signals import Observation
+from watchme_analysis.inference.weighing import not_separated, remedy_of, undecided
 from watchme_analysis.present.cause_words import consequence, quoted_error
 from watchme_analysis.queues.anomalies import QueueAnalysis
 from watchme_analysis.queues.pipeline import RecordedSettings
@@ -30,10 +32,11 @@ from watchme_analysis.text.message import (
     TimeSpan,
     in_each_language,
     message,
+    parts_of,
     sentences,
     value_of,
 )
-from watchme_analysis.text.render import filled
+from watchme_analysis.text.render import filled, render
 from watchme_analysis.text.shell_quoting import shell_option, shell_word
 
 # Visibility timeout that AWS recommends, in timeouts of the function ("Using Lambda with Amazon SQS").
@@ -45,7 +48,7 @@ _LEAST_MAX_CONCURRENCY = 2
 def summary(
     found: Diagnosis, context: BacklogContext, judged: Judgement, change: Change | None
 ) -> tuple[Text, ...]:
-    """Return a diagnosis as cause and next step, then what its cause does not explain.
+    """Return a diagnosis as cause and next steps, then what its cause does not explain.
 
     Its figures are facts, which stand above the summary everywhere. ``change`` brought the cause about.
     """
@@ -55,15 +58,13 @@ def summary(
     if found.cause is None:
         return _undecided(found, context, collect)
     others = apart(context, found.incident_start, found.incident_end)
-    queue = judged.shown_by.get(found.cause)
-    cause = cause_of(context, found.cause, queue, change)
-    exact = narrowed(found, lambda _: cause)
+    cause = cause_of(context, found.cause, judged.shown_by.get(found.cause))
     return (
         sentences(
             quoted_error(found.extra["error"]),
             message(
                 "backlog-cause",
-                title=value_of(exact.title if exact else cause.title),
+                title=value_of(found.extra["fault"] or cause.title),
                 confidence=Probability(found.confidence),
             ),
             None if change is None else _began_with(change),
@@ -71,10 +72,7 @@ def summary(
             _days(context, found.cause),
             _bounds(context, judged),
         ),
-        message(
-            "backlog-remedy",
-            remedy=value_of(filled_in((exact or cause.remedy).text, context, queue, change=change)),
-        ),
+        message("backlog-remedy", remedy=value_of(sentences(*(step.text for step in found.now)))),
         *_also_changed(found, context),
         *_one_receive(context),
         *map(other_trouble, others),
@@ -82,24 +80,35 @@ def summary(
     )
 
 
-def cause_of(context: BacklogContext, name: str, queue: str | None, change: Change | None = None) -> Cause:
-    """Return a cause in the words for the consumer of a queue; of the worst-hit queue for None.
-
-    Service is restored by undoing the ``change`` that began it, where the cause knows how.
-    """
+def cause_of(context: BacklogContext, name: str, queue: str | None) -> Cause:
+    """Return a cause in the words for the consumer of a queue; of the worst-hit queue for None."""
     named = queue or (context.by_harm[0].pipeline.queue if context.by_harm else None)
     cause = cause_named(name)
     is_other = named is not None and context.queue(named).pipeline.consumer is not None
-    cause = cause.of_consumer() if is_other else cause
-    undo = None if change is None else cause.undo.get(change.kind)
-    return cause if undo is None else replace(cause, remedy=replace(cause.remedy, restore=undo))
+    return cause.of_consumer() if is_other else cause
 
 
-def undone(change: Change | None, cause: Cause) -> Message | None:
-    """Return which change to undo, before how; None where the cause does not know how."""
+def remedy_in(
+    context: BacklogContext,
+    found: Diagnosis,
+    cause: Cause,
+    queue: str | None,
+    observations: Iterable[QueueObservation],
+    change: Change | None = None,
+) -> Remedy:
+    """Return what to do about a cause of a diagnosis, in the words and with the values of a queue.
+
+    Service is restored by undoing the ``change`` that began it, where the cause knows how.
+    """
+    own = sorted(observations, key=lambda one: one.queue != queue)
+    remedy, one = remedy_of(cause, found, own, _values(context, queue).keys())
+    remedy = remedy.filled(lambda text: filled_in(text, context, queue, one=one))
     if change is None or change.kind not in cause.undo:
-        return None
-    return message("step-undo-change", resource=change.of, time=change.time, change=change.what)
+        return remedy
+    how = remedy.restore if remedy.undoes else filled_in(cause.undo[change.kind], context, queue)
+    first, *further = parts_of(how)
+    undo = {"resource": change.of, "time": change.time, "change": change.what, "how": value_of(first)}
+    return replace(remedy, restore=sentences(message("step-undo-change", **undo), *further))
 
 
 def _since(queue: QueueAnalysis) -> str:
@@ -114,7 +123,7 @@ def filled_in(
     context: BacklogContext,
     queue: str | None,
     more: Mapping[str, str] = MappingProxyType({}),
-    change: Change | None = None,
+    one: Observation | None = None,
 ) -> Text:
     """Return the text of a next test or remedy with the names and numbers of a queue.
 
@@ -122,11 +131,29 @@ def filled_in(
     where several queues are affected; ``{queue}``; ``{mapping}`` (UUID of the event source mapping);
     ``{max_concurrency}`` (the function's reserved concurrency, as the mapping's maximum concurrency);
     ``{visibility_s}`` (six times the function's timeout); those of
-    :meth:`watchme_analysis.queues.consumers.Consumer.commands`, and ``more``.
+    :meth:`watchme_analysis.queues.consumers.Consumer.commands`, ``more``, and what the observation ``one``
+    states.
 
     Without a queue, that of the most harm counts. A value that is not known keeps a word that says what to
-    put there, with the command that shows it; with a ``change``, also that of the function's versions.
+    put there, with the command that shows it.
     """
+    values = {**_values(context, queue), **more}
+    stated = one.values() if one is not None else {}
+
+    def fill(language: str, words: str) -> str:
+        shown = {name: render(message("cause-text", text=value), language) for name, value in stated.items()}
+        return filled(words, {**shown, **values}, language)
+
+    shown_by = shown_by_queue(values["queue"])
+    if "consumer" in values:
+        shown_by |= dict.fromkeys(("REVISION", "COMMIT"), values["consumer_revisions"])
+    shown_by["VERSION"] = f"aws lambda list-versions-by-function {values['function_option']}"
+    shown_by["ALIAS"] = f"aws lambda list-aliases {values['function_option']}"
+    return with_meanings(in_each_language(text, fill), shown_by)
+
+
+def _values(context: BacklogContext, queue: str | None) -> dict[str, str]:
+    """Return what a text may name of a queue, by placeholder; see :func:`filled_in`."""
     if queue is None and context.by_harm:
         queue = context.by_harm[0].pipeline.queue
     pipeline = context.queue(queue).pipeline if queue is not None else None
@@ -137,9 +164,8 @@ def filled_in(
     only = len(context.affected) <= 1
     option = shell_option("--function-name", function or "FUNCTION", "FUNCTION")
     consumer = pipeline.consumer if pipeline is not None else None
-    values = {
+    return {
         **(consumer.commands(_since(context.queue(queue))) if consumer is not None and queue else {}),
-        **more,
         "case": context.case,
         "function_option": option,
         "queue_option": f" {shell_option('--queue', queue or 'QUEUE', 'QUEUE')}" if only else "",
@@ -151,15 +177,6 @@ def filled_in(
         else str(max(reserved, _LEAST_MAX_CONCURRENCY)),
         "visibility_s": "SECONDS" if timeout_s is None else f"{SAFE_TIMEOUTS * timeout_s:.0f}",
     }
-    shown_by = shown_by_queue(queue) if queue is not None else {}
-    if change is not None:
-        shown_by["VERSION"] = f"aws lambda list-versions-by-function {option}"
-    if consumer is not None:
-        shown_by |= dict.fromkeys(("REVISION", "COMMIT"), values["consumer_revisions"])
-    shown_by["ALIAS"] = f"aws lambda list-aliases {option}"
-    return in_each_language(
-        text, lambda language, words: with_meanings(filled(words, values, language), language, shown_by)
-    )
 
 
 def other_trouble(queue: QueueAnalysis) -> Message:

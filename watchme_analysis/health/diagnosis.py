@@ -11,16 +11,23 @@ from typing import Any
 from watchme_analysis.health.affected_service import gauges
 from watchme_analysis.health.context import KEEP_SLOWDOWN, HealthContext, edge_visible, is_timed
 from watchme_analysis.health.context_builder import health_context
-from watchme_analysis.health.detectors import detected, observed
+from watchme_analysis.health.detectors import detected, health_causes, observed
 from watchme_analysis.health.facts import facts, headline, steps
 from watchme_analysis.health.judge import Decision, Situation, cause_of, decide, layer_findings, named_layer
 from watchme_analysis.health.missing import missing_evidence
 from watchme_analysis.health.signals.rules import MOST_NAMED, unread
-from watchme_analysis.health.summary import filled_in, known_layer, what_happened, what_to_do, why
-from watchme_analysis.inference.causes import cause_names
+from watchme_analysis.health.summary import (
+    filled_in,
+    known_layer,
+    remedy_in,
+    what_happened,
+    what_to_do,
+    why,
+)
+from watchme_analysis.inference.causes import Remedy, cause_names
 from watchme_analysis.inference.findings import Diagnosis, Investigation, Ranked, iso_time
 from watchme_analysis.inference.signals import Observation
-from watchme_analysis.inference.weighing import next_test
+from watchme_analysis.inference.weighing import exact_title, next_test, undecided
 from watchme_analysis.requests.concurrency import pile_up_start
 from watchme_analysis.text.formats import as_sentence
 from watchme_analysis.text.message import (
@@ -68,6 +75,8 @@ def diagnose(inv: Investigation) -> Diagnosis:
     -------
     endpoints
         The affected paths.
+    fault
+        What exactly is at fault, as a title; null where no signal says more than the cause.
     confidence_from
         What the confidence follows from: ``probability`` and the number of independent ``signals``.
     degradation
@@ -180,17 +189,35 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
             "layer": cause_of(ranking[0]).layer if verdict == "supported" else named_layer(layers),
             "layers": [layer.to_dict() for layer in layers],
         },
-        summary=(
-            sentences(what_happened(context, begun, stopped), *_slowdowns(slowed)),
-            (known_layer(layers, stopped) if verdict == "inconclusive" else None) or reason,
-            what_to_do(context, ranking, verdict, missing, others, observations),
-        ),
     )
-    return replace(
+    known = {one.cause: one for one in health_causes()}
+
+    def remedy(name: str) -> Remedy:
+        return remedy_in(context, found, known[name], observations)
+
+    fault = exact_title(found, lambda name: remedy(name).title) if verdict != "no_incident" else None
+    names, group = (cause, *others) if cause else (), undecided(ranking)
+    # Without a bad request on record the verdict stays open, whatever Nginx says that it could not do. Causes
+    # that are not told apart, but agree on what is at fault, need no test to restore service.
+    is_shown = (
+        context.incident is None and ranking[0].status == "supported" and not cause_of(ranking[0]).complement
+    )
+    if cause is None and (is_shown or (fault and len(group) > 1)):
+        names = (ranking[0].finding.cause,)
+    found = replace(found, extra={**found.extra, "fault": fault})
+    found = replace(
         found,
         headline=headline(context, found),
         facts=facts(context, found),
-        now=steps(context, found, observations),
+        now=steps(context, found, [*map(remedy, names)]),
+    )
+    return replace(
+        found,
+        summary=(
+            sentences(what_happened(context, begun, stopped), *_slowdowns(slowed)),
+            (known_layer(layers, stopped) if verdict == "inconclusive" else None) or reason,
+            what_to_do(context, found, is_known=bool(names)),
+        ),
     )
 
 

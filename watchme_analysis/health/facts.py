@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext
-from watchme_analysis.health.detectors import health_causes
-from watchme_analysis.health.running_platform import known_platform
 from watchme_analysis.health.summary import (
     error_of,
     failed_requests,
     filled_in,
     kinds_of_failure,
     medians_s,
-    remedy_of,
     what_happened,
 )
 from watchme_analysis.health.thresholds import MOST
-from watchme_analysis.inference.causes import saves
+from watchme_analysis.inference.causes import Remedy, saves
 from watchme_analysis.inference.findings import (
     Diagnosis,
     Fact,
@@ -35,8 +32,6 @@ from watchme_analysis.inference.findings import (
     time_span,
 )
 from watchme_analysis.inference.known_lines import known_line, unknown_lines
-from watchme_analysis.inference.signals import Observation
-from watchme_analysis.inference.weighing import naming_signals, narrowed, undecided
 from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.text.message import (
     Choice,
@@ -252,32 +247,19 @@ def _ending(context: HealthContext) -> Text | None:
     return None
 
 
-def steps(context: HealthContext, found: Diagnosis, observations: Sequence[Observation]) -> tuple[Step, ...]:
-    """Return what to do now: save evidence, then restore and prevent, or the next test of an open cause."""
+def steps(context: HealthContext, found: Diagnosis, remedies: Sequence[Remedy]) -> tuple[Step, ...]:
+    """Return what to do now: save evidence, then restore and prevent, or without a remedy the next test."""
     if found.verdict == "no_incident":
         return ()
-    usual = next(iter(saves("health").values()))
-    assumed = None if known_platform(context) else filled_in(context, saves("health")["platform"])
-    known = {one.cause: one for one in health_causes()}
-    names = [found.cause, *found.other_causes]
-    if found.cause is None:
-        # Causes that are not told apart, but agree on what is at fault, need no test to restore service.
-        group = undecided(found.ranking)
-        names = [group[0].finding.cause] if len(group) > 1 and narrowed(found, known.get) else []
-    if not names:
-        save = sentences(filled_in(context, usual), assumed)
-        return next_steps(found.ranking, found.missing_evidence, save)
-    remedies = [
-        remedy_of(known[str(cause)], observations, naming_signals(found.ranking, cause)) for cause in names
-    ]
-    first, shown = remedies[0]
+    usual = filled_in(context, saves("health")["log"])
+    if not remedies:
+        return next_steps(found.ranking, found.missing_evidence, usual)
 
     def joined(kind: str) -> Text | None:
-        texts = (filled_in(context, getattr(remedy, kind), one) for remedy, one in remedies)
-        return sentences(*dict.fromkeys(texts))
+        return sentences(*dict.fromkeys(getattr(remedy, kind) for remedy in remedies))
 
     return remedy_steps(
-        save=sentences(filled_in(context, first.save or usual, shown), assumed),
+        save=remedies[0].save or usual,
         restore=joined("restore"),
         verify=joined("verify"),
         prevent=joined("prevent"),

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import product
 from typing import TYPE_CHECKING
 
 from watchme_analysis.health.affected_service import own_rows, pool_threads
 from watchme_analysis.health.app_server import server_kind
 from watchme_analysis.health.application_errors import MOST_QUOTED, LoggedException, commonest_exception
 from watchme_analysis.health.context import HealthContext, edge_visible, is_timed, once_per_context, spared
-from watchme_analysis.health.detectors import health_causes
 from watchme_analysis.health.incident import find_brief_failure
 from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, cause_of, named_layer
 from watchme_analysis.health.missing import addresses, service_address
-from watchme_analysis.health.running_platform import SETTINGS, commands, settings
+from watchme_analysis.health.running_platform import SETTINGS, commands, known_platform, settings
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.arrivals import calm_message
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
 from watchme_analysis.inference.causes import Cause, Remedy, cause_names, saves
-from watchme_analysis.inference.findings import Missing, Ranked, Verdict
+from watchme_analysis.inference.findings import Diagnosis, Ranked, Verdict
 from watchme_analysis.inference.known_lines import known_line
 from watchme_analysis.inference.signals import Observation
-from watchme_analysis.inference.weighing import naming_signals, not_separated
+from watchme_analysis.inference.weighing import not_separated, remedy_of
 from watchme_analysis.requests.observations import CLIENT_CLOSED
 from watchme_analysis.text.command_words import with_meanings
 from watchme_analysis.text.message import (
@@ -33,6 +31,7 @@ from watchme_analysis.text.message import (
     Code,
     Duration,
     Message,
+    Names,
     Phrases,
     Probability,
     Quotation,
@@ -42,7 +41,6 @@ from watchme_analysis.text.message import (
     in_each_language,
     message,
     sentences,
-    translated,
     value_of,
 )
 from watchme_analysis.text.render import filled, placeholders, render
@@ -54,8 +52,11 @@ if TYPE_CHECKING:
 # Placeholders of texts that each case fills.
 OF_CASE = {
     "host_url", "public_url", "public_host", "origin_ip", "container_url", "service", "container",
-    "container_ip", "detail", "pool_threads", *SETTINGS, *commands("docker", "", ""),
+    "container_ip", "detail", "pool_threads", "paths", "assumed", "rollback", *SETTINGS,
+    *commands("docker", "", ""),
 }  # fmt: skip
+# Endpoints that a title names; the headline counts the others as well.
+MOST_PATHS = 2
 # Signals of a process that starts again and again by itself.
 RESTARTING = {"container_crash_loop", "restarted_often"}
 # Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
@@ -68,7 +69,10 @@ def filled_in(context: HealthContext, text: Text, one: Observation | None = None
     Placeholders are those of :data:`OF_CASE` and the values that the observation ``one`` states; its detail
     is ``{detail}``. A value that is not known keeps a word in capitals, with what to put there.
     """
-    return in_each_language(text, lambda language, words: _filled_in_language(context, words, one, language))
+    at = addresses(context)
+    shown_by = commands(at.platform, at.service, at.container, "shown_by")
+    said = in_each_language(text, lambda language, words: _filled_in_language(context, words, one, language))
+    return with_meanings(said, shown_by)
 
 
 def _filled_in_language(context: HealthContext, text: str, one: Observation | None, language: str) -> str:
@@ -93,29 +97,31 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
         **{name: render(place, language) for name, place in settings(at.platform).items()},
         "container_ip": shell_word(container.rsplit(":", 1)[0], "CONTAINER_IP"),
         "detail": render(one.detail, language) if one is not None and one.detail else "",
+        "paths": render(message("value", value=Names(context.endpoints, limit=MOST_PATHS)), language),
+        "assumed": "" if known_platform(context) else f" ({render(_other_logs(at.service), language)})",
+        "rollback": f" (`{back}`)" if (back := at.commands.get("rollback")) else "",
     }
     if "{pool_threads}" in text:
         values["pool_threads"] = render(_pool_threads(context), language)
     stated = one.values() if one is not None else {}
     for name in (placeholders(text) & stated.keys()) - values.keys():
         values[name] = render(message("cause-text", text=stated[name]), language)
-    shown_by = commands(at.platform, at.service, at.container, "shown_by")
-    return with_meanings(filled(text, values, language), language, shown_by)
+    return filled(text, values, language)
 
 
-def remedy_of(
-    cause: Cause, observations: Sequence[Observation], signals: Mapping[str, float]
-) -> tuple[Remedy, Observation | None]:
-    """Return what to do about a cause, and the observation whose values it names, for :func:`filled_in`.
+def _other_logs(service: str) -> Message:
+    """Return how to print the log of a service, were it not in Docker, which is assumed."""
+    names = {"systemd": service, "kubernetes": f"deployment/{service}"}
+    logs = {name: commands(name, object_, object_)["log"] for name, object_ in names.items()}
+    return message("platform-assumed", **{name: Code(log) for name, log in logs.items()})
 
-    It is the first remedy of the ``signals`` (with their weights), strongest first, whose values are known,
-    else that of the cause.
-    """
-    for remedy, one in product(cause.remedies_for(signals), observations):
-        named = placeholders(render(remedy.text)) - OF_CASE
-        if one.signal in remedy.signals and named <= one.values().keys():
-            return _beside_restarts(remedy, observations), one
-    return _beside_restarts(cause.remedy, observations), None
+
+def remedy_in(
+    context: HealthContext, found: Diagnosis, cause: Cause, observations: Sequence[Observation]
+) -> Remedy:
+    """Return what to do about a cause of a diagnosis, in the words and with the values of a case."""
+    remedy, one = remedy_of(cause, found, observations, OF_CASE)
+    return _beside_restarts(remedy, observations).filled(lambda text: filled_in(context, text, one))
 
 
 def _beside_restarts(remedy: Remedy, observations: Sequence[Observation]) -> Remedy:
@@ -123,9 +129,7 @@ def _beside_restarts(remedy: Remedy, observations: Sequence[Observation]) -> Rem
     restarts = "restart" in placeholders(render(remedy.restore))
     if not (restarts and remedy.prevent and RESTARTING & {one.signal for one in observations}):
         return remedy
-    words = [render(part, "ja") for part in (saves("health")["restarts"], remedy.prevent)]
-    in_vain = f"{render(saves('health')['restarts'])} {render(remedy.prevent)}"
-    return replace(remedy, restore=translated(in_vain, "".join(words)), prevent="")
+    return replace(remedy, restore=sentences(saves("health")["restarts"], remedy.prevent), prevent="")
 
 
 @once_per_context
@@ -392,20 +396,12 @@ def _no_cause(context: HealthContext) -> Message:
     return message("health-no-cause-needed" if brief is None else "health-brief-no-cause")
 
 
-def what_to_do(
-    context: HealthContext,
-    ranking: Sequence[Ranked],
-    verdict: Verdict,
-    missing: Sequence[Missing],
-    others: Sequence[str],
-    observations: Sequence[Observation],
-) -> Text:
-    """Return the remedy of the causes named, else the evidence to collect or the next test."""
-    if verdict == "no_incident":
+def what_to_do(context: HealthContext, found: Diagnosis, *, is_known: bool) -> Text:
+    """Return the steps of a fault that is known, else the evidence to collect or the next test."""
+    if found.verdict == "no_incident":
         return message("health-do-nothing")
-    first = ranking[0]
     if (
-        verdict == "inconclusive"
+        found.verdict == "inconclusive"
         and context.incident is not None
         and (raised := _raised(context)) is not None
     ):
@@ -417,16 +413,9 @@ def what_to_do(
                 place=raised.place or Resource(""),
                 command=_container_log(context),
             )
-    # Without a bad request on record the verdict stays open, whatever Nginx says that it could not do.
-    is_shown = context.incident is None and first.status == "supported" and first.finding.cause != "none"
-    if verdict == "inconclusive" and missing and not is_shown:
-        item = missing[0]
+    if is_known:
+        return message("health-remedy", remedy=value_of(sentences(*(step.text for step in found.now))))
+    if found.missing_evidence:
+        item = found.missing_evidence[0]
         return message("health-collect-next", what=value_of(item.what), why=value_of(item.why))
-    if verdict == "supported" or is_shown:
-        known = {one.cause: one for one in health_causes()}
-        named = (first.finding.cause, *others)
-        remedies = [remedy_of(known[cause], observations, naming_signals(ranking, cause)) for cause in named]
-        texts = [value_of(filled_in(context, remedy.text, one)) for remedy, one in remedies]
-        also = (message("health-remedy-also", remedy=text) for text in texts[1:])
-        return sentences(message("health-remedy", remedy=texts[0]), *also)
-    return message("health-next-test", test=value_of(first.finding.next_test))
+    return message("health-next-test", test=value_of(found.ranking[0].finding.next_test))

@@ -10,8 +10,8 @@ documentation) reads it from here, so that adding a cause means adding one file,
     page = "edge_config.md"                      # in docs/causes
     blind_spots = ["rules of the edge that it does not export"]
     next_test = "Ask the origin without the edge: ..."
-    save = "process"                             # what to save first, an entry of `_saves.toml`; optional
-    restore = "Remove the rule."                 # what to do once the cause is known, one action ...
+    save = ["log", "stacks"]                     # what to save first, entries of `_saves.toml`; optional
+    restore = "Remove the rule."                 # what to do once the cause is known, or a list ...
     verify = "Check it with ..."                 # ... how to see that it worked; optional ...
     prevent = "Set an alarm."                    # ... and later, to keep it from coming back; optional
     follows = ["app_down"]                       # causes that this one sets off or is fed by
@@ -36,7 +36,8 @@ documentation) reads it from here, so that adding a cause means adding one file,
     title = "The edge asks a wrong origin"       # says more exactly what is at fault; optional. Known log
     restore = "Let the edge send {paths} to {usual} again, then check ..."  # messages are signals as well.
     consumer = true                              # for a consumer that is no Lambda function; optional
-    ja.restore = "..."
+    undoes = true                                # `restore` undoes a change that began the cause; optional
+    ja.restore = "..."                           # `save` and `restore` are those of the cause by default
 
 ``tests/inference/test_cause_files.py`` checks the files: their keys, and all that they refer to.
 """
@@ -44,15 +45,14 @@ documentation) reads it from here, so that adding a cause means adding one file,
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from itertools import starmap, zip_longest
 from typing import Any
 
-from watchme_analysis.text.message import Text, translated
-from watchme_analysis.text.render import render
+from watchme_analysis.text.message import Text, sentences, translated
 
 # Log-odds by grade: two to one, about five to one, twelve to one, and more than fifty to one.
 GRADES = {"weak": 0.7, "fair": 1.5, "strong": 2.5, "decisive": 4.0}
@@ -75,7 +75,7 @@ class Remedy:
     A part may be empty. The texts have the placeholders of :attr:`Cause.next_test`, and values that the
     signal states (:meth:`.signals.Observation.values`). ``signals`` show what exactly is at fault, which
     ``title`` says; they are empty for the remedy of the cause itself. ``consumer``: for a consumer that is no
-    Lambda function.
+    Lambda function. ``undoes``: ``restore`` says how to undo a change that began the cause.
     """
 
     save: Text = ""
@@ -85,15 +85,17 @@ class Remedy:
     signals: tuple[str, ...] = ()
     title: Text = ""
     consumer: bool = False
+    undoes: bool = False
 
     @property
     def text(self) -> Text:
         """All parts as one text."""
-        parts = [part for part in (self.save, self.restore, self.verify, self.prevent) if part]
-        japanese = None
-        if not all(isinstance(part, str) for part in parts):
-            japanese = "".join(render(part, "ja") for part in parts)
-        return translated(" ".join(render(part) for part in parts), japanese)
+        return sentences(self.save, self.restore, self.verify, self.prevent)
+
+    def filled(self, fill: Callable[[Text], Text]) -> Remedy:
+        """Return the remedy with each of its texts filled in."""
+        names = ("title", "save", *PARTS)
+        return replace(self, **{name: fill(getattr(self, name)) for name in names})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
 
     def named(table: str) -> dict[str, Text]:
         other = japanese.get(table, {})
-        return {name: translated(words, other.get(name)) for name, words in found.get(table, {}).items()}
+        return {name: _said(words, other.get(name)) for name, words in found.get(table, {}).items()}
 
     consumer, consumer_ja = found.get("consumer", {}), found.get("consumer", {}).get("ja", {})
     usual = _remedy(question, found)
@@ -248,10 +250,13 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         remedies=tuple(
             replace(
                 own,
+                save=own.save or usual.save,
+                restore=own.restore or usual.restore,
                 verify=own.verify or (of_consumer if entry.get("consumer") else usual.verify),
                 signals=tuple(entry["signals"]),
                 title=translated(entry.get("title", ""), entry.get("ja", {}).get("title")),
                 consumer=bool(entry.get("consumer", False)),
+                undoes=bool(entry.get("undoes", False)),
             )
             for entry in found.get("remedies", ())
             for own in [_remedy(question, entry)]
@@ -284,6 +289,13 @@ def _log_odds(grade: str) -> float:
 def _remedy(question: str, entry: Mapping[str, Any]) -> Remedy:
     """Return the remedy of a cause's file, or of one of its entries ``remedies``."""
     japanese = entry.get("ja", {})
-    save = saves(question)[entry["save"]] if "save" in entry else ""
-    restore, verify, prevent = (translated(entry.get(name, ""), japanese.get(name)) for name in PARTS)
+    save = sentences(*(saves(question)[name] for name in entry.get("save", ())))
+    restore, verify, prevent = (_said(entry.get(name, ""), japanese.get(name)) for name in PARTS)
     return Remedy(save, restore, verify, prevent)
+
+
+def _said(english: str | list[str], japanese: str | list[str] | None) -> Text:
+    """Return a text, or several of them, of which each is one step."""
+    if isinstance(english, str):
+        return translated(english, japanese)  # type: ignore[arg-type]
+    return sentences(*starmap(translated, zip_longest(english, japanese or ())))

@@ -7,7 +7,7 @@ counts for both questions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from watchme_analysis.inference.causes import GRADES, LAYERS, Cause, causes
 from watchme_analysis.inference.findings import Evidence, Ranked
 from watchme_analysis.inference.signals import Observation
-from watchme_analysis.log_messages.known_messages import KnownMessage, known_message, known_messages
+from watchme_analysis.log_messages.known_messages import (
+    KnownMessage,
+    known_message,
+    known_messages,
+    safe_values,
+)
 from watchme_analysis.redact import shortened
 from watchme_analysis.text.message import (
     Code,
@@ -115,16 +120,20 @@ def statement(question: str, name: str, shown: Written, count: int) -> Message:
     return message("known-line", count=count, error=Quotation(shown.sample), meaning=value_of(meaning))
 
 
-def commands_of(
-    question: str, name: str, shown: Written, elsewhere: tuple[str, ...] = ()
-) -> dict[str, Value]:
-    """Return the commands that decide between the causes of a line, as the fact :data:`COMMANDS`.
+def facts_of(question: str, name: str, shown: Written, elsewhere: tuple[str, ...] = ()) -> dict[str, Value]:
+    """Return what a line states, and the commands that decide between its causes as :data:`COMMANDS`.
 
     ``elsewhere``: programs that do not run where the line was written.
     """
     known = weighed_messages(question)[name].commands_with(shown.values)
     found = [command for command in known if command.split()[0] not in elsewhere]
-    return {COMMANDS: Phrases(tuple(message("value", value=Code(each)) for each in found))} if found else {}
+    commands = Phrases(tuple(message("value", value=Code(each)) for each in found))
+    return {**safe_facts(shown.values), **({COMMANDS: commands} if found else {})}
+
+
+def safe_facts(values: Mapping[str, str]) -> dict[str, Value]:
+    """Return those of the values that a line states which may stand in a command."""
+    return {name: Code(value) for name, value in safe_values(values).items()}
 
 
 def known_line(ranking: Sequence[Ranked]) -> Text | None:

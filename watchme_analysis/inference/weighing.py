@@ -24,14 +24,14 @@ Sources: I. J. Good, *Probability and the Weighing of Evidence* (1950), for weig
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from typing import TypeVar
 
 from watchme_analysis.inference.causes import GRADES, Cause, Remedy, cause_names
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Ranked, Status
-from watchme_analysis.inference.known_lines import COMMANDS
+from watchme_analysis.inference.known_lines import COMMANDS, safe_facts
 from watchme_analysis.inference.signals import Observation, Signal
 from watchme_analysis.log_messages.known_messages import known_message
 from watchme_analysis.text.catalogue import catalogue
@@ -45,7 +45,7 @@ from watchme_analysis.text.message import (
     sentences,
     value_of,
 )
-from watchme_analysis.text.render import render
+from watchme_analysis.text.render import placeholders, render
 
 # Share of its weight at which an observation counts that depends on another one; by choice.
 DEPENDENT = 0.25
@@ -241,34 +241,46 @@ def not_separated(question: str, ranking: Sequence[Ranked]) -> Message:
     return message("finding-not-separated", number=len(group), causes=Phrases(tuple(group)))
 
 
-def naming_signals(ranking: Sequence[Ranked], cause: str | None, error: str = "") -> dict[str, float]:
-    """Return the signals that show how a cause came about, each with the largest weight of its group.
+def remedy_of(
+    cause: Cause, found: Diagnosis, observations: Iterable[Observation], of_case: Set[str]
+) -> tuple[Remedy, Observation | None]:
+    """Return what to do about a cause, and the observation whose values it names.
 
-    The known message of the ``error`` that the headline quotes counts before all others.
+    It is the first remedy of the signals that show how the cause came about, strongest first, whose values
+    are known from an observation or ``of_case``, else that of the cause. The known message of the error that
+    the headline quotes counts before all others.
     """
-    quoted = known_message(error.replace("\n", " "))
+    signals, seen = naming_signals(found.ranking, cause.cause), [*observations]
+    error = str((found.extra.get("error") or {}).get("text", ""))
+    if quoted := known_message(error.replace("\n", " ")):
+        signals[quoted[0].id] = math.inf
+        seen.insert(0, Observation(quoted[0].id, "", "log_events", 0, facts=safe_facts(quoted[1])))
+    for remedy, one in product(cause.remedies_for(signals), seen):
+        named = placeholders(render(sentences(remedy.title, remedy.text))) - of_case
+        if one.signal in remedy.signals and named <= one.values().keys():
+            return remedy, one
+    return cause.remedy, None
+
+
+def naming_signals(ranking: Sequence[Ranked], cause: str) -> dict[str, float]:
+    """Return the signals that show how a cause came about, each with the largest weight of its group."""
     own = (entry.finding.evidence for entry in ranking if entry.finding.cause == cause)
     shown = [item for evidence in own for item in evidence if item.weight > 0]
     groups: dict[str, float] = {}
     for item in shown:
         groups[item.check] = max(item.weight, groups.get(item.check, 0.0))
-    weights = {item.signal: groups[item.check] for item in shown}
-    return {**weights, quoted[0].id: math.inf} if quoted else weights
+    return {item.signal: groups[item.check] for item in shown}
 
 
-def narrowed(found: Diagnosis, cause_of: Callable[[str], Cause | None]) -> Remedy | None:
-    """Return what exactly is at fault and what to do about it, where signals say it; else None.
+def exact_title(found: Diagnosis, title_of: Callable[[str], Text]) -> Text | None:
+    """Return what exactly is at fault, where signals say it; else None.
 
-    Of an open cause, all that are not told apart have to agree. ``cause_of`` returns a cause by its id.
+    Of an open cause, all that are not told apart have to agree. ``title_of`` returns the title of the remedy
+    of a cause.
     """
-    error = str((found.extra.get("error") or {}).get("text", ""))
     names = [found.cause] if found.cause else [entry.finding.cause for entry in undecided(found.ranking)]
-    own = [
-        cause.remedies_for(naming_signals(found.ranking, name, error))[0]
-        for name in names
-        if (cause := cause_of(name)) is not None
-    ]
-    return own[0] if len({render(remedy.title) for remedy in own}) == 1 and own[0].title else None
+    titles = [title_of(name) for name in names]
+    return titles[0] or None if len({render(title) for title in titles}) == 1 else None
 
 
 def independent_signals(found: Finding) -> int:

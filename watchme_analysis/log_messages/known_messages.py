@@ -116,7 +116,7 @@ class KnownMessage:
 
     def commands_with(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """Return the first commands whose values are all known; no placeholder reaches a reader."""
-        safe = {name: value for name, value in (NO_SITE | {**values}).items() if _SAFE_VALUE.fullmatch(value)}
+        safe = safe_values(NO_SITE | {**values})
         complete = [filled(command, safe, "en") for command in self.commands]
         return tuple(each for each in complete if not placeholders(each))[:MOST_COMMANDS]
 
@@ -124,6 +124,11 @@ class KnownMessage:
     def names(self) -> frozenset[str]:
         """Return the names of the values that every text of the message states."""
         return frozenset.intersection(*(frozenset(each.names) - {""} for each in self.patterns))
+
+
+def safe_values(values: Mapping[str, str]) -> dict[str, str]:
+    """Return those of some values from evidence that may stand in a command."""
+    return {name: value for name, value in values.items() if _SAFE_VALUE.fullmatch(value)}
 
 
 @cache

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from watchme_analysis.inference.causes import causes
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked, Step, StepKind
-from watchme_analysis.inference.weighing import narrowed, undecided
+from watchme_analysis.inference.weighing import undecided
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.message import (
     Choice,
     Duration,
+    Message,
     Names,
     Phrases,
     Probability,
@@ -22,6 +23,7 @@ from watchme_analysis.text.message import (
     Text,
     message,
     message_from_dict,
+    parts_of,
     sentences,
     value_of,
 )
@@ -292,8 +294,18 @@ def remedy_steps(
     tonight: tuple[tuple[StepKind, Text | None], ...] = (
         ("save", save), ("restore", restore), ("verify", verify), ("redrive", redrive),
     )  # fmt: skip
-    now = (Step(kind, text) for kind, text in tonight if text)
-    return (*now, *([Step("prevent", later, later=True)] if later else []))
+    return (*_apart(tonight), *([Step("prevent", later, later=True)] if later else []))
+
+
+def _apart(steps: Iterable[tuple[StepKind, Text | None]]) -> tuple[Step, ...]:
+    """Return each sentence as a step of its own, once; what a word stands for stays in the step before."""
+    found: list[Step] = []
+    for kind, part in ((kind, part) for kind, text in steps for part in parts_of(text)):
+        if found and isinstance(part, Message) and part.id.startswith("placeholder-"):
+            found[-1] = replace(found[-1], text=sentences(found[-1].text, part))
+        elif part not in (step.text for step in found):
+            found.append(Step(kind, part))
+    return tuple(found)
 
 
 def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Text | None) -> tuple[Step, ...]:
@@ -302,9 +314,9 @@ def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Text
     The test of the likeliest cause counts, else the evidence to collect. A command that the first step
     (``save``) names is not repeated.
     """
-    saved = (Step("save", save),) if save else ()
+    saved = _apart([("save", save)])
     if group := undecided(ranking):
-        return (*saved, Step("test", group[0].finding.next_test))
+        return _apart([("save", save), ("test", group[0].finding.next_test)])
     if not missing:
         return saved
     first = missing[0]
@@ -326,10 +338,10 @@ def cause_line(found: Diagnosis) -> Text:
     known = {one.cause: one for one in causes(found.question)}
     if found.verdict == "no_incident":
         return message("answer-no-incident", confidence=sure)
-    exact = narrowed(found, known.get)
+    exact = found.extra.get("fault")
     if found.cause is not None:
         cause = known.get(found.cause)
-        title = value_of(found.cause if cause is None else exact.title if exact else cause.title)
+        title = value_of(found.cause if cause is None else exact or cause.title)
         if exact is None and cause is not None and cause.layer == "api" and (api := found.extra.get("api")):
             title = message("answer-cause-named", title=title, name=Resource(api))
         linked = [known[name].name for name in (found.secondary_cause,) if name in known]
@@ -348,7 +360,7 @@ def cause_line(found: Diagnosis) -> Text:
     ids = [entry.finding.cause for entry in group]
     names = _named([known[name].name if name in known else name for name in ids])
     if exact is not None:
-        return message("answer-cause-narrowed", title=value_of(exact.title), number=len(ids), causes=names)
+        return message("answer-cause-narrowed", title=value_of(exact), number=len(ids), causes=names)
     layer = found.extra.get("layer")
     left = [one["layer"] for one in found.extra.get("layers", ()) if one["status"] != "refuted"]
     left = [layer] if layer else left if len(left) == 2 else []

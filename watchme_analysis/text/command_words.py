@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import filterfalse
 from types import MappingProxyType
 
 from watchme_analysis.text.message import (
@@ -19,6 +20,7 @@ from watchme_analysis.text.message import (
     Sentences,
     Text,
     message,
+    sentences,
 )
 from watchme_analysis.text.render import render
 from watchme_analysis.text.shell_quoting import shell_path
@@ -86,21 +88,25 @@ def meanings(text: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> t
     )
 
 
-def with_meanings(text: str, language: str, shown_by: Mapping[str, str] = MappingProxyType({})) -> str:
+def with_meanings(text: Text, shown_by: Mapping[str, str] = MappingProxyType({})) -> Text:
     """Return a text after the commands that find what its words in capitals stand for, before descriptions.
 
     A command that stands in the text itself is not repeated. ``shown_by`` has commands that show the value of
     a word, where the case makes them more exact.
     """
+    words = render(text)
 
     def is_new(one: Message) -> bool:
         command = one.values.get("command")
-        return not isinstance(command, Code) or f"`{command.text}`" not in text
+        return not isinstance(command, Code) or f"`{command.text}`" not in words
 
-    said = [*filter(is_new, meanings(text, shown_by))]
-    found = [render(one, language) for one in said if one.id == "value-shown-by"]
-    described = [render(one, language) for one in said if one.id != "value-shown-by"]
-    return ("" if language == "ja" else " ").join([*found, text, *described])
+    said = [*filter(is_new, meanings(words, shown_by))]
+    return sentences(*filter(finds_value, said), text, *filterfalse(finds_value, said))
+
+
+def finds_value(text: Text) -> bool:
+    """Return whether a sentence says how to find what a word in capitals stands for."""
+    return isinstance(text, Message) and text.id == "value-shown-by"
 
 
 def explained_commands(

@@ -291,25 +291,25 @@ def message(message_id: str, /, **values: Value | int | datetime | Iterable[str]
 
 def sentences(*texts: Text | None) -> Text:
     """Return sentences as one text without empty ones; a single sentence is returned as it is."""
-    parts: list[Text] = []
-    for text in texts:
-        if isinstance(text, Message) and text.id == "sentences":
-            parts += text.items_of("sentences")
-        elif text:
-            parts.append(text)
+    parts = [part for text in texts for part in parts_of(text)]
     if not parts:
         return ""
     return parts[0] if len(parts) == 1 else message("sentences", sentences=Sentences(tuple(parts)))
 
 
+def parts_of(text: Text | None) -> tuple[Text, ...]:
+    """Return the sentences of a text from :func:`sentences`; any other text is one, an empty one none."""
+    if isinstance(text, Message) and text.id == "sentences":
+        return text.items_of("sentences")
+    return (text,) if text else ()
+
+
 def values_of(text: Text) -> dict[str, Value]:
     """Return the values of a sentence by name, or those of several sentences; the first of a name counts."""
-    if not isinstance(text, Message):
-        return {}
-    if text.id != "sentences":
-        return dict(text.values)
-    parts = [values_of(item) for item in text.items_of("sentences")]
-    return {name: value for part in reversed(parts) for name, value in part.items()}
+    found: dict[str, Value] = {}
+    for part in reversed(parts_of(text)):
+        found |= part.values if isinstance(part, Message) else {}
+    return found
 
 
 def translated(english: str, japanese: str | None) -> Text:
@@ -324,10 +324,12 @@ def value_of(text: Text) -> Message | Resource:
 
 
 def in_each_language(text: Text, change: Callable[[str, str], str]) -> Text:
-    """Return a text of a data file after a change to it in each language.
+    """Return a text of a data file, or several sentences of some, after a change in each language.
 
     The text is a plain string, or a message from :func:`translated`; other messages are returned as they are.
     """
+    if len(parts := parts_of(text)) > 1:
+        return sentences(*(in_each_language(part, change) for part in parts))
     if isinstance(text, str):
         return change("en", text)
     value = text.values.get("text")

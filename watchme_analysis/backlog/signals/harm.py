@@ -12,7 +12,7 @@ from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.inference.known_lines import (
     GROUP,
     Written,
-    commands_of,
+    facts_of,
     statement,
     weighed_messages,
     written,
@@ -190,7 +190,7 @@ def known_lines(inv: Investigation) -> Iterator[QueueObservation]:
             name,
             statement("backlog", name, first, rows["rows"]),
             **rows,
-            facts=commands_of("backlog", name, first),
+            facts=facts_of("backlog", name, first),
         )
 
 

@@ -93,7 +93,7 @@ def responded(context: HealthContext, rows: pd.DataFrame) -> tuple[Text, Facts]:
     counted = Names(tuple(f"{int(status)} ({count})" for status, count in statuses.items()))
     cache = None
     if len(caches := rows["cache_status"].dropna().value_counts()):
-        cache = message("health-edge-cache-status", status=Resource(str(caches.index[0])))
+        cache = message("health-edge-cache-status", cache=Resource(str(caches.index[0])))
     detail = message("health-fate-edge-responded-detail", paths=context.endpoints, statuses=counted)
     # A caller that left got no response from a rule: the edge held its request.
     status = int(statuses.index[0])

@@ -23,7 +23,7 @@ from watchme_analysis.health.thresholds import MANY
 from watchme_analysis.inference.known_lines import (
     GROUP,
     Written,
-    commands_of,
+    facts_of,
     statement,
     weighed_messages,
     written,
@@ -160,4 +160,4 @@ def _observation(name: str, shown: list[Written], elsewhere: tuple[str, ...]) ->
     query = f"select * from {table} where message in ({texts})"
     rows = Rows(table, len(of_table), query) if texts else lines(table, of_table)
     said = statement("health", name, shown[0], rows.rows)
-    return Observation(name, said, *rows, facts=commands_of("health", name, shown[0], elsewhere))
+    return Observation(name, said, *rows, facts=facts_of("health", name, shown[0], elsewhere))

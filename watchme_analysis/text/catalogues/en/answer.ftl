@@ -177,7 +177,7 @@ answer-cause-narrowed = Cause open, but known so far: { $title }.{ $number ->
    *[other] {" "}Not settled yet: { $causes }.
   }
 answer-no-incident = No incident ({ $confidence } sure).
-step-undo-change = Undo the change of { $resource } at { $time } ({ $change }).
+step-undo-change = Undo the change of { $resource } at { $time } ({ $change }). { $how }
 step-later = Later: { $step }
 step-if-it-returns = If it returns: { $step }
 step-collect = Collect { $what }. { $why }

@@ -53,4 +53,3 @@ health-correct-exception = Correct what raises the exception { $about ->
 health-collect-next = Collect next: { $what }. { $why }
 health-next-test = Next: { $test }
 health-remedy = Remedy: { $remedy }
-health-remedy-also = Also: { $remedy }

@@ -156,7 +156,7 @@ answer-cause-narrowed = 原因は未確定ですが、次のことは判明し�
    *[other] まだ切り分けられていない候補: { $causes }。
   }
 answer-no-incident = インシデントなし (確度 { $confidence })。
-step-undo-change = { $time } の { $resource } の変更 ({ $change }) を元に戻してください。
+step-undo-change = { $time } の { $resource } の変更 ({ $change }) を元に戻してください。{ $how }
 step-later = 復旧後: { $step }
 step-if-it-returns = 再発した場合: { $step }
 step-collect = { $what }を収集してください。{ $why }

@@ -47,4 +47,3 @@ health-correct-exception = { $about ->
 health-collect-next = 次に収集すべきデータ: { $what }。{ $why }
 health-next-test = 次の手順: { $test }
 health-remedy = 対処: { $remedy }
-health-remedy-also = 併せて: { $remedy }
