@@ -18,6 +18,7 @@ from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
 from watchme_analysis.cloudwatch.account_state import sample_messages
+from watchme_analysis.cloudwatch.account_systems import Proposal, find_in_aws
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
@@ -27,7 +28,6 @@ from watchme_analysis.services.collect import (
     Request,
     pull_case,
 )
-from watchme_analysis.services.propose_config import Proposal, find_in_aws
 from watchme_analysis.window import Window
 
 NOW = datetime.now(UTC).replace(microsecond=0)

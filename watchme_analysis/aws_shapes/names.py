@@ -16,6 +16,11 @@ _REGION = re.compile(
     r"https?://(?:[\w.-]+\.)?sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com|api\.aws)"
     r"|https?://(?:(?P<former>[a-z0-9-]+)\.)?queue\.amazonaws\.com"
 )
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
+_QUEUE_NAME = re.compile(r"[\w-]{1,80}(?:\.fifo)?")
+_QUEUE = re.compile(
+    rf"(?:https?://[^\s/]+/\d{{12}}/|arn:aws[\w-]*:sqs:[\w-]*:\d{{12}}:)({_QUEUE_NAME.pattern})"
+)
 # The endpoint of the first release, queue.amazonaws.com, is in this region.
 _FIRST_REGION = "us-east-1"
 
@@ -95,3 +100,10 @@ def dimension_map(dimensions: Any) -> dict[str, str]:
 def dimension_resource(dimensions: dict[str, str]) -> str | None:
     """Return the queue, function, instance or load balancer that dimensions name; None without one."""
     return next((dimensions[name] for name in RESOURCE_DIMENSIONS if name in dimensions), None)
+
+
+def queues_named(name: Any, value: Any) -> list[str]:
+    """Return the queues that an environment variable names: by URL, ARN, or by name if it is called so."""
+    found = _QUEUE.findall(str(value))
+    is_name = "QUEUE" in str(name).upper() and _QUEUE_NAME.fullmatch(str(value))
+    return [*found, *([str(value)] if is_name and not found else [])]

@@ -73,7 +73,8 @@ def config_init(
 
     The exit code is 1 if something could not be looked up; the file then holds the rest.
     """
-    from watchme_analysis.services.propose_config import Proposal, find_in_aws, find_in_files, toml_text
+    from watchme_analysis.cli.found_settings import find_in_files, toml_text
+    from watchme_analysis.cloudwatch.account_systems import Proposal, find_in_aws
     from watchme_analysis.storage.atomic_write import write_atomically
 
     if no_aws and (options["queues"] or not files):
@@ -212,7 +213,7 @@ def config_check(out: Printer, system: str | None, **options: Any) -> Result:
 
     The exit code is 1 if something does not exist or could not be checked.
     """
-    from watchme_analysis.services.check_config import check_system
+    from watchme_analysis.cloudwatch.named_resources import check_system
 
     config = load_config()
     chosen = config.chosen_system(system)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.aws_shapes.names import queues_named
 from watchme_analysis.aws_shapes.responses import json_text, of_file, table_frame, table_result
 from watchme_analysis.files.evidence_file import RawFile, TablePart
 from watchme_analysis.files.lines import TEXT_LIMIT
@@ -31,11 +32,6 @@ _FAILURES = (
         "probe_timed_out",
         re.compile(r"deadline exceeded|timed? ?out|timeout|Client\.Timeout|health check exceeded", re.I),
     ),
-)
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html
-_QUEUE_NAME = re.compile(r"[\w-]{1,80}(?:\.fifo)?")
-_QUEUE = re.compile(
-    rf"(?:https?://[^\s/]+/\d{{12}}/|arn:aws[\w-]*:sqs:[\w-]*:\d{{12}}:)({_QUEUE_NAME.pattern})"
 )
 # Exit code of a process that SIGKILL ended: 128 + 9.
 KILLED = 137
@@ -141,13 +137,6 @@ class ContainerRows:
             if rows:
                 frame = table_frame(table, rows, self.raw.remarks)
                 yield TablePart(table, frame, Retrieval(source, self.raw.relative, rows=len(frame)))
-
-
-def queues_named(name: Any, value: Any) -> list[str]:
-    """Return the queues that an environment variable names: by URL, ARN, or by name if it is called so."""
-    found = _QUEUE.findall(str(value))
-    is_name = "QUEUE" in str(name).upper() and _QUEUE_NAME.fullmatch(str(value))
-    return [*found, *([str(value)] if is_name and not found else [])]
 
 
 _IDENTITY = ("object", "service", "address", "container", "probe")

@@ -45,6 +45,7 @@ from watchme_analysis.cloudwatch.metrics import (
     metric_data_cached,
     metric_queries,
 )
+from watchme_analysis.cloudwatch.queue_consumers import describe_groups, describe_services, log_groups_of
 from watchme_analysis.cloudwatch.response_cache import account_cache, requested_window
 from watchme_analysis.cloudwatch.session import Aws, SessionTarget
 from watchme_analysis.config import FILE, System, load_config
@@ -60,7 +61,6 @@ from watchme_analysis.prices import (
 )
 from watchme_analysis.redact import described
 from watchme_analysis.services.diagnose import QUESTIONS
-from watchme_analysis.services.queue_consumers import describe_groups, describe_services, log_groups_of
 from watchme_analysis.storage.process_temp_dir import process_temp_dir
 from watchme_analysis.text.catalogue import LANGUAGES
 from watchme_analysis.text.file_names import slug

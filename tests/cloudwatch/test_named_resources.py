@@ -2,9 +2,9 @@
 
 from worlds.scripted_aws import ScriptedAws
 
+from watchme_analysis.cloudwatch.named_resources import check_system
 from watchme_analysis.cloudwatch.session import NotFoundError
 from watchme_analysis.config import System
-from watchme_analysis.services.check_config import check_system
 
 
 def test_each_name_of_a_system_is_checked(tmp_path):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from watchme_analysis.aws_shapes.names import queues_named
 from watchme_analysis.cloudwatch.account_state import ecs_services
 from watchme_analysis.cloudwatch.session import Aws
-from watchme_analysis.evidence.container_rows import queues_named
 
 # Tasks that `describe-tasks` takes at a time.
 _TASKS_AT_ONCE = 100

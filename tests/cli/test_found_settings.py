@@ -6,9 +6,10 @@ import tomllib
 import pytest
 
 from watchme_analysis.cli.config import config_group
+from watchme_analysis.cli.found_settings import find_in_files, toml_text
+from watchme_analysis.cloudwatch.account_systems import FoundValue, Proposal
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import InputError
-from watchme_analysis.services.propose_config import FoundValue, Proposal, find_in_files, toml_text
 
 NGINX = """events {}
 http {
