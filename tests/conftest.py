@@ -199,7 +199,7 @@ def shorter_page(shorter):
 
 @pytest.fixture(scope="session")
 def diagnosed(bundled, common):
-    """Return a function that diagnoses a bundled case by its name for the question in it.
+    """Return a function that diagnoses a bundled case by its name for the question that it is about.
 
     Each case is diagnosed once for all workers.
     """
@@ -207,9 +207,10 @@ def diagnosed(bundled, common):
 
     @cache
     def found(name):
+        question = "health" if name.startswith("health") else "backlog"
         with common(f"{name}.diagnosis") as path:
             if not path.exists():
-                path.write_bytes(pickle.dumps(diagnose(name.partition("-")[0], bundled(name))))
+                path.write_bytes(pickle.dumps(diagnose(question, bundled(name))))
             return pickle.loads(path.read_bytes())
 
     return found
@@ -256,13 +257,15 @@ def moto_port(moto_server):
 
 @pytest.fixture
 def quick_calls(monkeypatch):
-    """Let commands ask AWS, and ask it again, at a test's pace."""
+    """Let commands ask AWS, and ask it again, at a test's pace; what they wait for takes no time."""
     from worlds.aws_front import FAST
+    from worlds.quick_clock import QuickAws, Skipped
 
     from watchme_analysis.cloudwatch import session as client
 
-    here = client.SessionTarget()
-    monkeypatch.setattr(client, "Aws", lambda place=here, pace=FAST, made=client.Aws: made(place, pace))
+    here, skipped = client.SessionTarget(), Skipped()
+    monkeypatch.setattr(client, "Aws", lambda place=here, pace=FAST: QuickAws(place, pace, skipped=skipped))
+    return skipped
 
 
 @pytest.fixture
@@ -283,6 +286,7 @@ def front(moto_server, monkeypatch, quick_calls):
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     server = Server(moto_server)
+    server.front.queues.clock.skipped = quick_calls
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     connection = http.client.HTTPConnection("127.0.0.1", moto_server.port)
     connection.request("POST", "/moto-api/reset")

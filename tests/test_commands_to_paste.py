@@ -45,10 +45,16 @@ def words_in_capitals(command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize(
-    "name",
-    ["backlog-49", "backlog-dlq", "backlog-healthy", "health-healthy", "health-threadpool", "orders-failing"],
+    ("name", "language"),
+    [
+        ("backlog-49", "en"),
+        ("backlog-dlq", "ja"),
+        ("backlog-healthy", "en"),
+        ("health-healthy", "ja"),
+        ("health-threadpool", "en"),
+        ("orders-failing", "ja"),
+    ],
 )
 def test_commands_name_what_the_case_holds(watchme, name, language):
     printed = watchme("diagnose", f"data/{name}", "--language", language, "--json", cwd=PROJECT)

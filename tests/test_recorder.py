@@ -26,27 +26,50 @@ def recorder(monkeypatch):
     return import_module
 
 
-def run(*words, timeout_s=120):
+def run(*words):
     return subprocess.run(
-        [sys.executable, str(RECORDER), *words],
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
+        [sys.executable, str(RECORDER), *words], capture_output=True, text=True, timeout=120, check=False
     )
+
+
+# Scenario and options of the recordings; each in a network of its own.
+RECORDED = {
+    "routing": "--seconds 21 --fault-at 5 --fault-for 13 --rate 4 --workers 2",
+    "stopped": "--seconds 14 --fault-at 4 --fault-for 6 --rate 3 --prefixes --no-edge --log-format combined "
+    "--monitor-every 1",
+}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Return a function: folder and output of a recording, which all run at the same time."""
+    home = tmp_path_factory.mktemp("recorded")
+    started = {
+        name: subprocess.Popen(
+            [sys.executable, str(RECORDER), name, str(home / name), *options.split()],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for name, options in RECORDED.items()
+    }  # fmt: skip
+
+    def ended(name):
+        printed, complaints = started[name].communicate(timeout=120)
+        assert started[name].returncode == 0, complaints
+        return home / name, printed
+
+    yield ended
+    for process in started.values():
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.netns
 @pytest.mark.nginx
 @pytest.mark.slow
 @pytest.mark.skipif(NGINX is None or sys.platform != "linux", reason="recording needs Linux and nginx")
-def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
-    out = tmp_path / "routing"
-    words = ["routing", str(out), "--seconds", "21", "--fault-at", "5", "--fault-for", "13", "--rate", "4"]
-    words += ["--workers", "2"]
-    done = run(*words)
-    assert done.returncode == 0, done.stderr
-    assert "/async-process" in done.stdout
+def test_a_case_recorded_from_real_programs_is_diagnosed(recorded, tmp_path):
+    out, printed = recorded("routing")
+    assert "/async-process" in printed
     case = import_folder(out, tmp_path / "case").case
     for table in ("access_log", "error_log", "edge_log", "probes", "app_log", "host_metrics", "app_handlers"):
         assert len(case.table(table)), table
@@ -55,7 +78,7 @@ def test_a_case_recorded_from_real_programs_is_diagnosed(tmp_path):
     samples = case.table("host_metrics")
     # The parent of two workers has one thread, and each worker at least one.
     assert samples.loc[samples["metric"] == "threads", "value"].min() >= 3
-    truth = json.loads((tmp_path / "truth" / "routing.json").read_text())
+    truth = json.loads((out.parent / "truth" / "routing.json").read_text())
     found = diagnose("health", case)
     assert found.cause == truth["cause"] == "nginx_config"
     assert truth["run_start"] < truth["fault_start"] < truth["fault_end"] < truth["run_end"]
@@ -91,12 +114,9 @@ def test_the_recorder_says_that_it_needs_nginx_before_anything_runs(tmp_path, re
 @pytest.mark.nginx
 @pytest.mark.slow
 @pytest.mark.skipif(NGINX is None or sys.platform != "linux", reason="recording needs Linux and nginx")
-def test_a_process_stopped_at_a_production_pace_leaves_the_stated_traces(tmp_path):
-    out = tmp_path / "down"
-    words = ["stopped", str(out), "--seconds", "14", "--fault-at", "4", "--fault-for", "6", "--rate", "3"]
-    done = run(*words, "--prefixes", "--no-edge", "--log-format", "combined", "--monitor-every", "1")
-    assert done.returncode == 0, done.stderr
-    truth = json.loads((tmp_path / "truth" / "down.json").read_text())
+def test_a_process_stopped_at_a_production_pace_leaves_the_stated_traces(recorded, tmp_path):
+    out, _ = recorded("stopped")
+    truth = json.loads((out.parent / "truth" / "stopped.json").read_text())
     assert (truth["cause"], truth["layer"], truth["secondary_cause"]) == ("app_down", "process", None)
     case = import_folder(out, tmp_path / "case").case
     assert not len(case.table("rejected_lines"))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
+from worlds.aws_front import FAST
 from worlds.kills import kills, restarted
 from worlds.lambda_front import zipped
 from worlds.messages import messages_in
@@ -13,6 +14,7 @@ from worlds.stored_case import store_case
 
 from watchme_analysis.cli.deploy import deploy
 from watchme_analysis.cloudwatch import session
+from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.remedies.apply import apply_plan
 from watchme_analysis.remedies.deployment import (
     DeploymentOptions,
@@ -144,8 +146,9 @@ def test_a_failure_is_found_in_either_log_format(aws, lambdas, real_messages, tm
 
 
 @pytest.mark.parametrize("log_format", ["Text", "JSON"])
-def test_good_code_stays_in_either_log_format(aws, lambdas, real_messages, tmp_path, log_format):
+def test_good_code_stays_in_either_log_format(lambdas, real_messages, tmp_path, log_format):
     lambdas.log_format = log_format
+    aws = Aws(rate_limits=FAST)  # messages come while it waits
     plan = plan_of(aws, tmp_path, NEW, events=[], watch_s=20.0, watch_invocations=2)
     real_messages(NEW, 3)
     assert apply_plan(plan, tmp_path / "j", aws).done[-2:] == ("await", "watch")

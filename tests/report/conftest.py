@@ -2,6 +2,8 @@ import nbformat
 import pytest
 from worlds.report_parts import PARAMETERS
 
+from watchme_analysis.report.run import write_reports
+
 
 @pytest.fixture
 def notebooks(tmp_path):
@@ -20,3 +22,14 @@ def notebooks(tmp_path):
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def shorter_report(shorter, common):
+    """The page of a report about the case `shorter`, written once for all workers."""
+    with common("shorter-report") as folder:
+        if not folder.exists():
+            (result,) = write_reports("backlog", [shorter.path], folder)
+            assert result["error"] is None
+        (page,) = folder.glob("*/report.html")
+        return page

@@ -69,7 +69,8 @@ def reported(question, case, folder, hostile):
     """Write the page of a case with all that its notebook could show, and the index; return both."""
     make = nbformat.v4
     questions = (question,) if question == "health" else ("backlog", "alarms", "what_if")
-    pages = [getattr(notebook, f"open_{name}")(case=str(case)) for name in questions]
+    few = {"what_if": {"replications": 2}}
+    pages = [getattr(notebook, f"open_{name}")(case=str(case), **few.get(name, {})) for name in questions]
     cells = displayed(
         [part for page in pages for part in (page, *(getattr(page, name)() for name in page.sections))]
     )

@@ -62,10 +62,10 @@ class Front:
     """
 
     def __init__(self):
-        self.lambdas = Lambdas()
         self.event_sources = EventSources()
         # Moto takes a second for each of a thousand messages.
         self.queues = Service(clock=WallClock())
+        self.lambdas = Lambdas(self.queues.clock)
         self.queues.count_delay_s = 0.0
         self.faults = defaultdict(deque)
         self.calls = Counter()

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import uuid
 import zipfile
 
@@ -117,8 +116,8 @@ def _matches(pattern, text):
 class Lambdas:
     """Functions by name; ``log`` holds (milliseconds, group, text) of every line that they left."""
 
-    def __init__(self):
-        self.functions = {}
+    def __init__(self, clock):
+        self.clock, self.functions = clock, {}
         self.log = []
         self.log_format = "Text"
         self.times_out = False
@@ -240,7 +239,7 @@ class Lambdas:
             found = {"error": "Sandbox.Timedout", "text": "Task timed out after 60.00 seconds"}
         written = self._json_lines if self.log_format == "JSON" else self._text_lines
         lines = written(request, qualifier, printed, found)
-        now = round(time.time() * 1000) if at_ms is None else at_ms
+        now = round(self.clock.now * 1000) if at_ms is None else at_ms
         self.log += [(now, f"/aws/lambda/{name}", line) for line in lines]
         return found, lines
 

@@ -1,19 +1,27 @@
-"""A session whose waits take no time: its clock is ahead by what it would have waited."""
+"""Sessions whose waits take no time: their clock is ahead by what they would have waited."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from watchme_analysis.cloudwatch.session import Aws
+
+
+@dataclass
+class Skipped:
+    """The seconds that sessions of one test did not wait."""
+
+    seconds: float = 0.0
 
 
 @dataclass
 class QuickAws(Aws):
     """A session that calls AWS as usual, and only counts the seconds of its waits."""
 
-    skipped_s: float = 0.0
+    skipped: Skipped = field(default_factory=Skipped)
 
     def now(self):
-        return datetime.now(UTC) + timedelta(seconds=self.skipped_s)
+        return super().now() + timedelta(seconds=self.skipped.seconds)
 
     def sleep(self, seconds):
-        self.skipped_s += max(0.0, seconds)
+        super().sleep(0)
+        self.skipped.seconds += max(0.0, seconds)

@@ -138,7 +138,7 @@ class ManagedHost:
             Parameters={"commands": [command], "executionTimeout": [str(max(1, round(timeout_s)))]},
         )
         names = {"CommandId": sent["Command"]["CommandId"], "InstanceId": self.name}
-        end = time.monotonic() + timeout_s
+        end = self._aws.now() + timedelta(seconds=timeout_s)
         while True:
             found = self._invocation(names)
             if found["Status"] == "Success":
@@ -148,7 +148,7 @@ class ManagedHost:
                 about |= {"status": found["Status"]}
                 error = str(found.get("StandardErrorContent", "")).strip()[-300:]
                 raise ServiceError(error_message("error-guard-remote-failed", error=error, **about))
-            if time.monotonic() > end:
+            if self._aws.now() > end:
                 seconds = f"{timeout_s:g}"
                 raise ServiceError(error_message("error-guard-remote-timeout", seconds=seconds, **about))
             self._aws.sleep(_SSM_POLL_S)
