@@ -46,11 +46,11 @@ def test_errors_are_counted_once_by_kind_with_an_example_and_the_leading_one():
             "unreachable": REFUSED.format(1, "aa"),
             "timeout": "Task timed out after 3.00 seconds",
         },
-        5, False, at(1), at(7), 5, at(2), 1, REFUSED.format(1, "aa"), 2, open_outcomes=1,
+        5, False, at(1), at(7), 5, REFUSED.format(1, "aa"), 2, open_outcomes=1,
     )  # fmt: skip
     assert errors().main == "unreachable" and errors().share("unreachable", "timeout") == 0.8
     bounded = errors(at(2), at(3))
-    assert (bounded.total, bounded.first, bounded.others_before) == (1, at(2), 0)
+    assert (bounded.total, bounded.first) == (1, at(2))
     assert errors(None, at(2)).main == "code_or_message" and errors(at(7)).total == 1
     none = errors(at(99))
     assert none == LoggedErrors(Counter(), {}, 0, False)

@@ -25,7 +25,6 @@ from watchme_analysis.queues.pipeline_anomalies import (
     find_unpolled,
     run_times,
     timed_out_share,
-    without_sporadic_failures_before,
 )
 from watchme_analysis.queues.redelivery import (
     UnmatchedReceives,
@@ -36,7 +35,6 @@ from watchme_analysis.queues.redelivery import (
 from watchme_analysis.queues.standing import (
     BACKLOG_AGE_S,
     StandingInterval,
-    is_minor_beside,
     on_other_days,
     standing_intervals,
 )
@@ -346,13 +344,7 @@ def analyse_queue(pipeline: Pipeline, tables: Tables) -> QueueAnalysis:
     throttles = find_throttles(pipeline)
     surge, daily = find_surge(pipeline)
     episodes = standing_intervals(pipeline)
-    if surge is not None and not daily and is_minor_beside(failures, surge, episodes, dead_lettered):
-        failures = None
     errors = _errors_within(tables, pipeline, failures)
-    if failures is not None:
-        kept = without_sporadic_failures_before(pipeline, failures, errors)
-        if kept is not failures:
-            failures, errors = kept, _errors_within(tables, pipeline, kept)
     before, during = run_times(pipeline, failures)
     inside = None if failures is None else within(frame, failures.start, failures.end)
     found = QueueAnalysis(

@@ -191,8 +191,6 @@ class LoggedErrors:
         Time of the first and of the last error.
     requests
         Number of distinct requests that logged them, 0 where the log has no request ids.
-    first_of_main, others_before
-        Time of the first error of the most common kind, and the number of other errors before it.
     leading, leading_count
         The text of the most common error, and the number of its log events. Errors that differ only in
         numbers and IDs count as the same error.
@@ -207,8 +205,6 @@ class LoggedErrors:
     first: datetime | None = None
     last: datetime | None = None
     requests: int = 0
-    first_of_main: datetime | None = None
-    others_before: int = 0
     leading: str = ""
     leading_count: int = 0
     open_outcomes: int = 0
@@ -308,9 +304,6 @@ def logged_errors(
         shape = _VARYING.sub("#", quoted)
         alike[shape] += int(number)
         words.setdefault(shape, quoted)
-    main = counts.most_common(1)[0][0] if counts else None
-    is_main = [kinds[pair] == main for pair in zip(said["error_type"], said["message"], strict=True)]
-    first_of_main = events.loc[is_main, "time"].min()
     leading = alike.most_common(1)[0][0] if alike else ""
     first, last = events["time"].min(), events["time"].max()
     return LoggedErrors(
@@ -321,8 +314,6 @@ def logged_errors(
         None if first is pd.NaT else first.to_pydatetime(),
         None if last is pd.NaT else last.to_pydatetime(),
         int(events["request_id"].nunique()),
-        None if first_of_main is pd.NaT else first_of_main.to_pydatetime(),
-        int((events["time"] < first_of_main).sum()),
         words.get(leading, ""),
         alike[leading],
         open_outcomes,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from watchme_analysis.queues.error_kinds import LoggedErrors
 from watchme_analysis.queues.pipeline import Pipeline
 from watchme_analysis.queues.standing import DAY, LOST_POINTS, on_other_days
 from watchme_analysis.stats.interval_scan import (
@@ -20,36 +18,6 @@ from watchme_analysis.stats.intervals import Interval, runs_of_true, within
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-# This long, and with so many attempts without a failure, ends an incident in which this share of the attempts
-# failed: by chance, all would succeed once in a thousand times.
-CALM, GOOD_TRIES, MANY = timedelta(hours=3), 20, 0.3
-
-
-def around_most(found: Interval, tries: pd.DataFrame) -> pd.DataFrame:
-    """Return the attempts around a rise of failures, up to the next rise after hours without failures.
-
-    They are all of them where the rise is one incident; else those around its part with most failures.
-    Sporadic failures of a small share of attempts count as one incident.
-    """
-    inside = within(tries, found.start, found.end).fillna(0.0)
-    cuts = [
-        (before, after)
-        for before, after in pairwise(inside.index[inside["failed"] > 0])
-        if after - before >= CALM
-        and float(inside["tried"][(inside.index > before) & (inside.index < after)].sum()) >= GOOD_TRIES
-    ]
-    if not cuts:
-        return tries
-    firsts = [inside.index[0], *(after for _, after in cuts)]
-    lasts = [*(before for before, _ in cuts), inside.index[-1]]
-    parts = [inside[first:last].sum() for first, last in zip(firsts, lasts, strict=True)]
-    if any(part["failed"] < MANY * part["tried"] for part in parts):
-        return tries
-    most = max(range(len(parts)), key=lambda place: float(parts[place]["failed"]))
-    after = tries.index > lasts[most - 1] if most else tries.index >= tries.index[0]
-    before = tries.index < firsts[most + 1] if most + 1 < len(firsts) else tries.index <= tries.index[-1]
-    return tries[after & before]
 
 
 # Hours of a day, shortest lasting rise in hours, and hours before its start that do not count as usual.
@@ -153,8 +121,6 @@ FEWEST_DEAD, RARE = 3, 0.05
 UNPOLLED_MINUTES = 15.0
 SLOW_RATIO, SLOW_SECONDS, SLOW_MINUTES = 3.0, 2.0, 30.0
 AT_TIMEOUT = 0.97
-# Attempts that fail less than this part as often as during the fault are not yet part of it.
-RARE_BEFORE = 0.5
 # Fewest intervals without a failure for a baseline of the duration; with fewer, all intervals are used.
 MIN_CLEAN = 5
 
@@ -170,9 +136,6 @@ def find_failures(pipeline: Pipeline, dead_lettered: int, are_sporadic: bool = F
     found = rate_elevation(frame["failed"], frame["tried"], pipeline.period_s, "failures")
     if found is None:
         return None
-    near = around_most(found, frame[["tried", "failed"]])
-    if len(near) < len(frame):
-        found = rate_elevation(near["failed"], near["tried"], pipeline.period_s, "failures") or found
     # Each message that reached the DLQ by failing failed at least once: fewer errors imply another cause.
     explains = float(frame["failed"].sum()) >= dead_lettered >= 3
     enough = FAILURE_SCORE_WITH_DEAD if explains else FAILURE_SCORE
@@ -209,26 +172,6 @@ def find_failures(pipeline: Pipeline, dead_lettered: int, are_sporadic: bool = F
         end = moment + step
     inside = within(frame, found.start, end)
     return replace(found, end=end, count=float(inside["failed"].sum()), base=float(inside["tried"].sum()))
-
-
-def without_sporadic_failures_before(
-    pipeline: Pipeline, failures: Interval, errors: LoggedErrors
-) -> Interval:
-    """Return failures from their commonest error on, if only few attempts failed before, with other errors.
-
-    Sporadic failures right before a fault that lets many invocations succeed do not belong to that fault. The
-    log must hold the error of every invocation that failed before.
-    """
-    first = errors.first_of_main
-    if first is None or first >= failures.end:
-        return failures
-    frame = within(pipeline.frame, failures.start, failures.end)
-    before = frame[frame.index <= first - timedelta(seconds=pipeline.period_s)]
-    failed, tried = float(before["failed"].sum()), float(before["tried"].sum())
-    observed, base = failures.count - failed, failures.base - tried
-    if not 0 < failed <= errors.others_before or failed / tried > RARE_BEFORE * observed / base:
-        return failures
-    return replace(failures, start=frame.index[len(before)].to_pydatetime(), count=observed, base=base)
 
 
 def clustering(pipeline: Pipeline) -> float:

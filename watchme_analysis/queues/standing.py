@@ -25,8 +25,6 @@ LOST_POINTS = 2
 SEVERAL = 3.0
 # Age in seconds that counts as a backlog; a common alarm threshold.
 BACKLOG_AGE_S = 600.0
-# Failures of at most this share of a backlog's messages are minor.
-MINOR = 0.1
 # Retries of single messages keep a queue from being empty: this share of the peak is not yet a backlog.
 A_FEW = 0.02
 
@@ -100,24 +98,6 @@ def standing_intervals(pipeline: Pipeline) -> tuple[StandingInterval, ...]:
         replace(episode, daily=True) if is_daily else episode
         for episode, is_daily in zip(found, _daily(found), strict=True)
     )
-
-
-def is_minor_beside(
-    failures: Interval | None,
-    surge: Interval,
-    episodes: tuple[StandingInterval, ...],
-    dead_lettered: int,
-) -> bool:
-    """Return whether failures are separate from, and far smaller than, the backlog after a surge.
-
-    Failures of a few bad messages that began before a surge continue during it, and did not cause its
-    backlog.
-    """
-    if failures is None or failures.start >= surge.start:
-        return False
-    grown = [item for item in episodes if surge.start <= item.grew_from < surge.end and not item.daily]
-    waited = max((item.peak for item in grown if (item.waiting_age_s or 0.0) >= BACKLOG_AGE_S), default=0.0)
-    return failures.count + dead_lettered <= MINOR * waited
 
 
 def _growth(stock: np.ndarray, peaks: list[float]) -> int:

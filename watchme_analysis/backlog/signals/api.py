@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from watchme_analysis.backlog.onset_order import FEWEST, SILENT
-from watchme_analysis.backlog.signals.onset import backlog_span, drift_span, failures_span, slow_span
+from watchme_analysis.backlog.signals.onset import drift_span, failures_span, slow_span
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.pipeline_anomalies import SLOW_RATIO, messages_a_run
@@ -54,7 +54,7 @@ def slower(context: QueueContext) -> Iterator[QueueObservation]:
         message("backlog-no-more-failures") if queue.errors_counted else message("backlog-failures-unknown"),
         said="durations-compared",
         effect=(ratio, "ratio"),
-        lasting=slow_span(queue) or backlog_span(queue) if ratio >= TWICE else None,
+        lasting=slow_span(queue) if ratio >= TWICE else None,
         during=Duration(float(during)),
         before=Duration(float(before)),
         since=trouble.start,

@@ -16,7 +16,6 @@ from watchme_analysis.backlog.signals.queue_context import Span
 from watchme_analysis.queues.anomalies import QueueAnalysis, piled_on_one
 from watchme_analysis.queues.latency_drift import LatencyDrift
 from watchme_analysis.queues.pipeline_anomalies import MIN_CLEAN, SLOW_RATIO
-from watchme_analysis.queues.redelivery import LEAST
 from watchme_analysis.stats.intervals import within
 
 if TYPE_CHECKING:
@@ -60,15 +59,6 @@ def slow_span(queue: QueueAnalysis) -> Span | None:
     later = queue.pipeline.frame["invocations"][queue.pipeline.frame.index >= slow.end]
     end = slow.end if float(later.fillna(0.0).sum()) > 0 else None
     return _began(queue, slow.start, host=True, end=end, until=_drained(queue, end))
-
-
-def backlog_span(queue: QueueAnalysis) -> Span | None:
-    """Return the span of the worst backlog."""
-    worst = queue.worst
-    if worst is None:
-        return None
-    end = None if worst.is_open else worst.end
-    return _began(queue, worst.grew_from, end=end, until=end)
 
 
 def drift_span(queue: QueueAnalysis) -> Span | None:
@@ -195,15 +185,6 @@ def bad_messages_span(queue: QueueAnalysis) -> Span | None:
     if failures is None and queue.worst is not None and not queue.worst.is_open:
         end = queue.worst.end
     return Span(start, start, earliest, start + timedelta(seconds=step), end, end)
-
-
-def unmatched_span(queue: QueueAnalysis) -> Span | None:
-    """Return the span of receives without an invocation."""
-    taken = queue.unmatched_receives
-    if taken is None:
-        return None
-    end = None if queue.pipeline.frame.index[-1] - taken.end < LEAST else taken.end
-    return Span(taken.start, taken.start, taken.start, taken.start, end, end)
 
 
 def _well_again(queue: QueueAnalysis, end: datetime | None) -> datetime | None:

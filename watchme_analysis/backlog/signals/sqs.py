@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 
-from watchme_analysis.backlog.signals.onset import redelivery_span, surge_span, unmatched_span, unpolled_span
+from watchme_analysis.backlog.signals.onset import redelivery_span, surge_span, unpolled_span
 from watchme_analysis.backlog.signals.queue_context import QueueContext, QueueObservation
 from watchme_analysis.inference.signals import detects
 from watchme_analysis.queues.anomalies import QueueAnalysis
@@ -257,20 +257,6 @@ def mapping(context: QueueContext) -> Iterator[QueueObservation]:
         )
 
 
-@detects("received_without_invocation", group="received without a run", needs=["metrics"])
-def unmatched(context: QueueContext) -> Iterator[QueueObservation]:
-    """Return receives that reached no invocation: a filter, another consumer, or a look into the queue."""
-    taken = context.queue.unmatched_receives
-    if taken is not None:
-        yield context.observation(
-            "received_without_invocation",
-            context.points(("received", "deleted", "invocations", "throttles"), taken.start, taken.end),
-            text=unmatched_receives(context.queue),
-            effect=(taken.count, "messages"),
-            lasting=unmatched_span(context.queue),
-        )
-
-
 def unmatched_receives(queue: QueueAnalysis) -> Text:
     """Return the receives without an invocation and what became of the messages; empty without any."""
     taken = queue.unmatched_receives
@@ -343,5 +329,5 @@ def consumer_state(context: QueueContext) -> Iterator[QueueObservation]:
 
 DETECTORS = (
     arrivals, redelivery, visibility_timeout, advised, hidden, repeated_deletes, receives, waiting,
-    mapping, unmatched, consumer_state,
+    mapping, consumer_state,
 )  # fmt: skip

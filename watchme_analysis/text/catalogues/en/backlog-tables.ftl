@@ -238,7 +238,6 @@ check-last-log-line = last log line
 check-latency-drift = latency drift
 check-mapping = mapping
 check-order = order of changes
-check-received-without-a-run = receives without invocation
 check-receives = receives
 check-redelivery = redelivery
 check-run-time = duration

@@ -208,7 +208,6 @@ check-last-log-line = 最後のログ
 check-latency-drift = 実行時間の漸増
 check-mapping = イベントソースマッピング
 check-order = 変化の順序
-check-received-without-a-run = 呼び出しのない受信
 check-receives = 受信
 check-redelivery = 再配信
 check-run-time = 実行時間
