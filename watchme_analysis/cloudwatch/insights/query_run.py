@@ -4,8 +4,8 @@ One run of :func:`run_queries` (class ``_Run``) goes through these steps:
 
 1. *Plan*: a query over raw events gets the windows that :func:`~.window_planner.first_windows` returns; a
    query that looks at several events together is never split and gets one window.
-2. *Start*: :class:`QueryPool` starts as many queries as the account has room for.
-3. *Poll*: it polls each query in proportion to its age and returns those that ended.
+2. *Start*: as many queries are started as the account has room for.
+3. *Poll*: each query is polled in proportion to its age.
 4. *Split*: where the row limit cut a window nevertheless, the complete part of its rows is kept. The rest
    runs again, in windows by a count of its rows; within one second, by the millisecond; within one
    millisecond, by log stream.
@@ -117,7 +117,10 @@ class Task:
 
 
 class _Run:
-    """State of one run: the results so far, the parts of their rows, and the pool of queries."""
+    """State of one run: the results so far, the parts of their rows, and the waiting and running queries.
+
+    ``deadline`` is the monotonic time in seconds after which no wait continues.
+    """
 
     def __init__(self, aws: Aws, queries: Sequence[InsightsQuery], row_limit: int, deadline: float) -> None:
         self.aws, self.row_limit, self.deadline = aws, row_limit, deadline
@@ -125,7 +128,10 @@ class _Run:
         # For each query, the start of a window (epoch milliseconds) and the rows of that window.
         self.parts: list[list[tuple[int, list[Row]]]] = [[] for _ in queries]
         self.refusals: dict[int, ServiceError] = {}
-        self.pool = QueryPool(aws, deadline, self._start, self._on_refused)
+        self.waiting: deque[Task] = deque()
+        self.running: list[Task] = []
+        self._slots = aws.rate_limits.concurrent_queries
+        self._fastest_s: float | None = None
         for index, query in enumerate(queries):
             self._add_windows(index, self._first_windows(query))
 
@@ -157,7 +163,7 @@ class _Run:
 
     def _add_windows(self, index: int, windows: Iterable[QueryWindow]) -> None:
         """Queue windows of a query."""
-        self.pool.waiting.extend(Task(index, window) for window in windows)
+        self.waiting.extend(Task(index, window) for window in windows)
 
     # Start
 
@@ -195,21 +201,21 @@ class _Run:
         if self.row_limit > DEFAULT_LIMIT and _LIMIT_REFUSED.search(text_of_error(error)):
             # Accounts and services that are compatible with CloudWatch may accept 10,000 rows only.
             self.row_limit = DEFAULT_LIMIT
-            self.pool.waiting.append(task)
+            self.waiting.append(task)
             return
         groups = result.query.log_groups
         refused = note("insights-refused", groups=Names(tuple(groups), limit=2), error=as_message(error))
         result.mark_incomplete(refused, "Refused")
         self.refusals[index] = error
-        others = [waiting for waiting in self.pool.waiting if waiting.query_index != index]
-        self.pool.waiting.clear()
-        self.pool.waiting.extend(others)
+        others = [waiting for waiting in self.waiting if waiting.query_index != index]
+        self.waiting.clear()
+        self.waiting.extend(others)
 
     # Poll
 
     def _poll_until_done(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> None:
         """Start and poll queries until none is left, the deadline passes or the scan ceiling is exceeded."""
-        while self.pool.waiting or self.pool.running:
+        while self.waiting or self.running:
             scanned = sum(result.bytes_scanned for result in self.results)
             if time.monotonic() >= self.deadline:
                 self._give_up(note("insights-deadline"), "Timeout")
@@ -218,186 +224,12 @@ class _Run:
                 ceiling = note("insights-ceiling", gigabytes=Resource(f"{scanned / 1e9:.3f}"))
                 self._give_up(ceiling, "Stopped")
                 return
-            for task, finished in self.pool.poll():
+            for task, finished in self._poll():
                 self._take(task, finished)
             if progress is not None:
                 progress(self._progress_text())
 
-    def _progress_text(self) -> str:
-        rows = sum(len(rows) for parts in self.parts for _, rows in parts)
-        running, waiting = len(self.pool.running), len(self.pool.waiting)
-        return note("query-progress", running=running, waiting=waiting, rows=rows)
-
-    def _take(self, task: Task, finished: FinishedQuery) -> None:
-        """Process the rows of a finished query, or queue windows that have to run again."""
-        result = self.results[task.query_index]
-        result.records_scanned += float(finished.statistics.get("recordsScanned") or 0)
-        result.bytes_scanned += float(finished.statistics.get("bytesScanned") or 0)
-        if finished.status != "Complete":
-            self._take_failed(task, finished)
-        elif task.count_bin_s:
-            self._take_counts(task, finished)
-        elif task.counts_streams:
-            self._take_streams(task, finished)
-        elif result.query.unsplittable_reason is None:
-            self._take_rows(task, finished)
-        else:
-            self._take_whole(task, finished)
-
-    def _take_whole(self, task: Task, finished: FinishedQuery) -> None:
-        """Keep the rows of a query that cannot be split."""
-        result = self.results[task.query_index]
-        result.records_matched = finished.records_matched
-        self.parts[task.query_index].append((0, finished.rows))
-        count = len(finished.rows)
-        at_limit = count >= self.row_limit or finished.is_at_default_limit
-        if at_limit and count != query_facts(result.query.text).limit:
-            result.mark_incomplete(
-                note(
-                    "insights-unsplittable",
-                    rows=count,
-                    reason=value_of(result.query.unsplittable_reason or ""),
-                )
-            )
-
-    def _take_failed(self, task: Task, finished: FinishedQuery) -> None:
-        """Split a window that timed out, start a failed query again, or mark the result as incomplete."""
-        result = self.results[task.query_index]
-        may_split = finished.status == "Timeout" and result.query.unsplittable_reason is None
-        halves = task.window.parts(2) if may_split else []
-        if halves:
-            self._add_windows(task.query_index, halves)
-        elif finished.status == "Failed" and task.attempts < _MAX_RESTARTS:
-            self.pool.waiting.extend(
-                [replace(task, attempts=task.attempts + 1, bytes_scanned=0.0, not_before=0.0)]
-            )
-        else:
-            if not task.is_count:
-                self.parts[task.query_index].append((task.window.from_ms, finished.rows))
-            start, end = _bounds(task.window)
-            ended = note("insights-ended", start=start, end=end, status=Resource(finished.status))
-            result.mark_incomplete(ended, finished.status)
-
-    # Split
-
-    def _take_rows(self, task: Task, finished: FinishedQuery) -> None:
-        """Keep the rows of a window; if the row limit cut them, keep the complete part and split the rest."""
-        rows, matched = finished.rows, finished.records_matched
-        result = self.results[task.query_index]
-        if task.window == result.query.query_window:
-            result.records_matched = matched
-        missing = len(rows) if matched is None else max(0.0, matched - len(rows))
-        if len(rows) < self.row_limit and not (missing and finished.is_at_default_limit):
-            self._keep(task, rows)
-            if finished.shortfall:
-                start, end = _bounds(task.window)
-                shortfall = note("insights-shortfall", start=start, end=end, **finished.shortfall)
-                result.mark_incomplete(shortfall)
-        elif not all(row.get("@ptr") for row in rows):
-            self._keep_truncated(task, rows, "pointers")
-        else:
-            self._split(task, rows, missing)
-
-    def _split(self, task: Task, rows: list[Row], missing: float) -> None:
-        """Keep the complete part of an overfull window and queue the rest (``missing`` rows)."""
-        index, window = task.query_index, task.window
-        ascending = query_facts(self.results[index].query.text).is_ascending
-        if window.length_ms == 1:
-            if not missing:
-                self._keep(task, rows)
-            elif task.stream is None:
-                self.pool.waiting.extend([Task(index, window, counts_streams=True)])
-            else:
-                self._keep_truncated(task, rows, "millisecond")
-            return
-        kept, rest = complete_part(rows, window, ascending=ascending)
-        if kept:
-            self.parts[index].append((window.from_ms if ascending else rest.to_ms, kept))
-            remaining = missing + len(rows) - len(kept)
-            if remaining <= self.row_limit:
-                self._add_windows(index, [rest])
-            elif rest.seconds > 1:
-                self.pool.waiting.extend([Task(index, rest, count_bin_seconds(rest))])
-            else:
-                count = math.ceil(remaining / (TARGET_FILL * self.row_limit))
-                self._add_windows(index, rest.parts(count) or [rest])
-        else:
-            # All rows share one millisecond, or their order shows no edge.
-            edge_ms = epoch_ms(rows[-1]["@timestamp"])
-            cuts = [edge_ms, edge_ms + 1, *window.cut_points(window.length_ms / 2)]
-            self._add_windows(index, window.cut_at(cuts))
-
-    def _take_counts(self, task: Task, finished: FinishedQuery) -> None:
-        """Queue the parts of a window whose rows were counted."""
-        counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in finished.rows if row.get("b")]
-        windows = windows_by_count(
-            task.window, sorted(counts), task.count_bin_s, TARGET_FILL * self.row_limit
-        )
-        self._add_windows(task.query_index, windows)
-
-    def _take_streams(self, task: Task, finished: FinishedQuery) -> None:
-        """Queue a query for each log stream of a millisecond that holds more rows than one query returns."""
-        streams = [row["@logStream"] for row in finished.rows if row.get("@logStream")]
-        self.pool.waiting.extend(Task(task.query_index, task.window, stream=stream) for stream in streams)
-        if not streams or len(streams) == _COUNT_LIMIT:
-            self._keep_truncated(task, [], "millisecond")
-
-    def _keep(self, task: Task, rows: list[Row]) -> None:
-        """Keep the rows of a window."""
-        self.parts[task.query_index].append((task.window.from_ms, rows))
-
-    def _keep_truncated(self, task: Task, rows: list[Row], reason: str) -> None:
-        """Keep the rows of a window that cannot be split further, and mark the result as incomplete."""
-        self._keep(task, rows)
-        start, end = _bounds(task.window)
-        missing = note("insights-rows-missing", start=start, end=end, reason=Choice(reason))
-        self.results[task.query_index].mark_incomplete(missing)
-
-    # Stop
-
-    def _give_up(self, reason: str, status: str) -> set[int]:
-        """Return the indexes of all unfinished results, after marking them as incomplete."""
-        unfinished = {task.query_index for task in [*self.pool.running, *self.pool.waiting]}
-        _LOG.info("run ends early (%s), incomplete results: %d", status, len(unfinished))
-        for index in sorted(unfinished):
-            self.results[index].mark_incomplete(reason, status)
-        self.pool.waiting.clear()
-        return unfinished
-
-    def _stop_all(self) -> None:
-        """Stop the running queries and account for the bytes that they scanned."""
-        self.aws.retry_until = math.inf
-        for task in self.pool.running:  # a stopped query is charged for the bytes it scanned
-            self.results[task.query_index].bytes_scanned += task.bytes_scanned
-        for task, error in self.pool.stop():  # only recorded: the error that ended the run matters more
-            self.results[task.query_index].notes.append(
-                note("insights-not-stopped", query=Resource(str(task.query_id)), error=as_message(error))
-            )
-
-
-class QueryPool:
-    """Waiting and running queries of one run: starts, polls and stops them.
-
-    ``deadline`` is the monotonic time in seconds after which no wait continues. ``start`` starts the query of
-    a task and returns its id. ``on_refused`` is called with a task whose query the service refuses, and the
-    error; it may remove waiting tasks.
-    """
-
-    def __init__(
-        self,
-        aws: Aws,
-        deadline: float,
-        start: Callable[[Task], str],
-        on_refused: Callable[[Task, ServiceError], None],
-    ) -> None:
-        self.aws, self.deadline = aws, deadline
-        self.waiting: deque[Task] = deque()
-        self.running: list[Task] = []
-        self._start, self._on_refused = start, on_refused
-        self._slots = aws.rate_limits.concurrent_queries
-        self._fastest_s: float | None = None
-
-    def poll(self) -> list[tuple[Task, FinishedQuery]]:
+    def _poll(self) -> list[tuple[Task, FinishedQuery]]:
         """Return the queries that ended, after filling free slots and waiting until a poll is due."""
         self._start_waiting()
         due = [task.next_poll for task in self.running] or [task.not_before for task in self.waiting]
@@ -492,19 +324,163 @@ class QueryPool:
         self._slots = min(self._slots + 1, self.aws.rate_limits.concurrent_queries)
         return finished
 
-    def stop(self) -> list[tuple[Task, Exception]]:
-        """Return the queries that could not be stopped, with the error, after stopping all running queries.
+    def _progress_text(self) -> str:
+        rows = sum(len(rows) for parts in self.parts for _, rows in parts)
+        running, waiting = len(self.running), len(self.waiting)
+        return note("query-progress", running=running, waiting=waiting, rows=rows)
 
-        A query that is not stopped ends without intervention within the hour.
+    def _take(self, task: Task, finished: FinishedQuery) -> None:
+        """Process the rows of a finished query, or queue windows that have to run again."""
+        result = self.results[task.query_index]
+        result.records_scanned += float(finished.statistics.get("recordsScanned") or 0)
+        result.bytes_scanned += float(finished.statistics.get("bytesScanned") or 0)
+        if finished.status != "Complete":
+            self._take_failed(task, finished)
+        elif task.count_bin_s:
+            self._take_counts(task, finished)
+        elif task.counts_streams:
+            self._take_streams(task, finished)
+        elif result.query.unsplittable_reason is None:
+            self._take_rows(task, finished)
+        else:
+            self._take_whole(task, finished)
+
+    def _take_whole(self, task: Task, finished: FinishedQuery) -> None:
+        """Keep the rows of a query that cannot be split."""
+        result = self.results[task.query_index]
+        result.records_matched = finished.records_matched
+        self.parts[task.query_index].append((0, finished.rows))
+        count = len(finished.rows)
+        at_limit = count >= self.row_limit or finished.is_at_default_limit
+        if at_limit and count != query_facts(result.query.text).limit:
+            result.mark_incomplete(
+                note(
+                    "insights-unsplittable",
+                    rows=count,
+                    reason=value_of(result.query.unsplittable_reason or ""),
+                )
+            )
+
+    def _take_failed(self, task: Task, finished: FinishedQuery) -> None:
+        """Split a window that timed out, start a failed query again, or mark the result as incomplete."""
+        result = self.results[task.query_index]
+        may_split = finished.status == "Timeout" and result.query.unsplittable_reason is None
+        halves = task.window.parts(2) if may_split else []
+        if halves:
+            self._add_windows(task.query_index, halves)
+        elif finished.status == "Failed" and task.attempts < _MAX_RESTARTS:
+            self.waiting.extend(
+                [replace(task, attempts=task.attempts + 1, bytes_scanned=0.0, not_before=0.0)]
+            )
+        else:
+            if not task.is_count:
+                self.parts[task.query_index].append((task.window.from_ms, finished.rows))
+            start, end = _bounds(task.window)
+            ended = note("insights-ended", start=start, end=end, status=Resource(finished.status))
+            result.mark_incomplete(ended, finished.status)
+
+    # Split
+
+    def _take_rows(self, task: Task, finished: FinishedQuery) -> None:
+        """Keep the rows of a window; if the row limit cut them, keep the complete part and split the rest."""
+        rows, matched = finished.rows, finished.records_matched
+        result = self.results[task.query_index]
+        if task.window == result.query.query_window:
+            result.records_matched = matched
+        missing = len(rows) if matched is None else max(0.0, matched - len(rows))
+        if len(rows) < self.row_limit and not (missing and finished.is_at_default_limit):
+            self._keep(task, rows)
+            if finished.shortfall:
+                start, end = _bounds(task.window)
+                shortfall = note("insights-shortfall", start=start, end=end, **finished.shortfall)
+                result.mark_incomplete(shortfall)
+        elif not all(row.get("@ptr") for row in rows):
+            self._keep_truncated(task, rows, "pointers")
+        else:
+            self._split(task, rows, missing)
+
+    def _split(self, task: Task, rows: list[Row], missing: float) -> None:
+        """Keep the complete part of an overfull window and queue the rest (``missing`` rows)."""
+        index, window = task.query_index, task.window
+        ascending = query_facts(self.results[index].query.text).is_ascending
+        if window.length_ms == 1:
+            if not missing:
+                self._keep(task, rows)
+            elif task.stream is None:
+                self.waiting.extend([Task(index, window, counts_streams=True)])
+            else:
+                self._keep_truncated(task, rows, "millisecond")
+            return
+        kept, rest = complete_part(rows, window, ascending=ascending)
+        if kept:
+            self.parts[index].append((window.from_ms if ascending else rest.to_ms, kept))
+            remaining = missing + len(rows) - len(kept)
+            if remaining <= self.row_limit:
+                self._add_windows(index, [rest])
+            elif rest.seconds > 1:
+                self.waiting.extend([Task(index, rest, count_bin_seconds(rest))])
+            else:
+                count = math.ceil(remaining / (TARGET_FILL * self.row_limit))
+                self._add_windows(index, rest.parts(count) or [rest])
+        else:
+            # All rows share one millisecond, or their order shows no edge.
+            edge_ms = epoch_ms(rows[-1]["@timestamp"])
+            cuts = [edge_ms, edge_ms + 1, *window.cut_points(window.length_ms / 2)]
+            self._add_windows(index, window.cut_at(cuts))
+
+    def _take_counts(self, task: Task, finished: FinishedQuery) -> None:
+        """Queue the parts of a window whose rows were counted."""
+        counts = [(epoch_ms(row["b"]) // 1000, int(float(row["n"]))) for row in finished.rows if row.get("b")]
+        windows = windows_by_count(
+            task.window, sorted(counts), task.count_bin_s, TARGET_FILL * self.row_limit
+        )
+        self._add_windows(task.query_index, windows)
+
+    def _take_streams(self, task: Task, finished: FinishedQuery) -> None:
+        """Queue a query for each log stream of a millisecond that holds more rows than one query returns."""
+        streams = [row["@logStream"] for row in finished.rows if row.get("@logStream")]
+        self.waiting.extend(Task(task.query_index, task.window, stream=stream) for stream in streams)
+        if not streams or len(streams) == _COUNT_LIMIT:
+            self._keep_truncated(task, [], "millisecond")
+
+    def _keep(self, task: Task, rows: list[Row]) -> None:
+        """Keep the rows of a window."""
+        self.parts[task.query_index].append((task.window.from_ms, rows))
+
+    def _keep_truncated(self, task: Task, rows: list[Row], reason: str) -> None:
+        """Keep the rows of a window that cannot be split further, and mark the result as incomplete."""
+        self._keep(task, rows)
+        start, end = _bounds(task.window)
+        missing = note("insights-rows-missing", start=start, end=end, reason=Choice(reason))
+        self.results[task.query_index].mark_incomplete(missing)
+
+    # Stop
+
+    def _give_up(self, reason: str, status: str) -> set[int]:
+        """Return the indexes of all unfinished results, after marking them as incomplete."""
+        unfinished = {task.query_index for task in [*self.running, *self.waiting]}
+        _LOG.info("run ends early (%s), incomplete results: %d", status, len(unfinished))
+        for index in sorted(unfinished):
+            self.results[index].mark_incomplete(reason, status)
+        self.waiting.clear()
+        return unfinished
+
+    def _stop_all(self) -> None:
+        """Stop the running queries and account for the bytes that they scanned.
+
+        A query that cannot be stopped ends without intervention within the hour.
         """
-        failed = []
+        self.aws.retry_until = math.inf
+        for task in self.running:  # a stopped query is charged for the bytes it scanned
+            self.results[task.query_index].bytes_scanned += task.bytes_scanned
         for task in self.running:
             error = stop_query(self.aws, task.query_id)
             _LOG.info("query %s %s", task.query_id, "stopped" if error is None else "could not be stopped")
-            if error is not None:
-                failed.append((task, error))
+            if error is not None:  # only recorded: the error that ended the run matters more
+                self.results[task.query_index].notes.append(
+                    note("insights-not-stopped", query=Resource(str(task.query_id)), error=as_message(error))
+                )
         self.running.clear()
-        return failed
 
 
 def complete_part(rows: list[Row], window: QueryWindow, *, ascending: bool) -> tuple[list[Row], QueryWindow]:
