@@ -56,9 +56,6 @@ class LateNotes(Sequence[str]):
     def __reduce__(self) -> tuple[Any, ...]:
         return tuple, (self._notes,)
 
-    def __repr__(self) -> str:
-        return repr(self._notes)
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Retrieval:

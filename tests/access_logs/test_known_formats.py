@@ -18,7 +18,7 @@ engines = pytest.mark.parametrize("engine", ENGINES[1:])
 
 
 def sample(name, number=0):
-    return FORMATS[name].samples[number].line
+    return FORMATS[name].entry["samples"][number]["line"]
 
 
 def read(*lines, engine="exact", zone=UTC):
@@ -34,7 +34,8 @@ def row_of(line, **options):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_reads_its_samples(name, engine):
     known = FORMATS[name]
-    for line, columns in known.samples:
+    for sampled in known.entry["samples"]:
+        line, columns = sampled["line"], {key: sampled[key] for key in sampled if key != "line"}
         chunk = read(line, engine=engine)
         (row,) = chunk.table.to_pylist()
 
@@ -123,7 +124,7 @@ samples = [{ line = "11.12.2025 01:10:30 GET /health 504 250ms", status = 504 }]
 def test_a_file_is_enough_for_a_format():
     (mine,) = parse_formats("mine.toml", MINE)
 
-    assert text_values_by(mine, mine.samples[0].line, UTC) == {
+    assert text_values_by(mine, mine.entry["samples"][0]["line"], UTC) == {
         "msec": "1765415430.000000",
         "request_method": "GET",
         "request_uri": "/health",

@@ -9,13 +9,13 @@ from watchme_analysis.files.evidence_file import RawFile
 SAMPLES = [
     pytest.param(known, sample, id=f"{known.name}-{number}")
     for known in known_formats()
-    for number, sample in enumerate(known.samples)
+    for number, sample in enumerate(known.entry["samples"])
 ]
 
 
 @pytest.mark.parametrize(("known", "sample"), SAMPLES)
 def test_a_case_reads_each_sample(tmp_path, known, sample):
-    (tmp_path / "found.txt").write_text(sample.line + "\n")
+    (tmp_path / "found.txt").write_text(sample["line"] + "\n")
     raw = RawFile(tmp_path, "found.txt")
     source, _ = recognise(raw, None)
     (part,) = source.read(raw)
@@ -25,8 +25,8 @@ def test_a_case_reads_each_sample(tmp_path, known, sample):
     if part.table == "app_log":
         assert row["kind"] == "access"
     for column in ("status", "path", "method"):
-        if column in sample.columns:
-            assert row[column] == sample.columns[column]
+        if column in sample:
+            assert row[column] == sample[column]
 
 
 EMPTY = ("", "{}", "[]", "null\n")

@@ -59,12 +59,11 @@ class QueryFacts:
     is_unfiltered
         True when every event becomes a row, because no command filters events out.
     accepts_filter
-        True when a filter in front of the query applies to all events that it uses. ``diff`` also uses
-        earlier events, ``join`` and subqueries use other events, and ``source`` must be the first command.
+        True when a filter in front applies to all events that the query uses: ``diff`` also uses earlier
+        ones, ``join`` and subqueries others, and ``source`` must be the first command.
     unsplittable_reason
-        Reason why the query cannot be split by time; None when it can: it treats each event alone, is ordered
-        by time or not at all, and states no limit, so that the rows of its windows, one after another, are
-        provably the rows of the whole.
+        Reason why the query cannot be split by time; None when it treats each event alone, is ordered by time
+        or not at all, and states no limit: the rows of its windows are then the rows of the whole.
     columns
         Expressions of the columns, as far as the text determines them. ``display`` and ``stats`` replace
         earlier columns; ``fields`` and ``parse`` add columns.
@@ -192,12 +191,12 @@ def _redefined_column(command: str, name: str) -> str | None:
 
 def with_direction(query: str) -> str:
     """Return the query with the direction of a sort by ``@timestamp``, of which AWS documents no default."""
-    facts = query_facts(query)
-    directed = [
+    commands = query_facts(query).commands
+    directed = tuple(
         f"{one} desc" if (found := _SORT.fullmatch(one)) and not found["direction"] else one
-        for one in facts.commands
-    ]
-    return query if directed == [*facts.commands] else " | ".join(directed)
+        for one in commands
+    )
+    return query if directed == commands else " | ".join(directed)
 
 
 def with_timestamp(query: str) -> str:

@@ -185,7 +185,8 @@ def columns_of(values: Mapping[str, Texts], zone: tzinfo) -> dict[str, Sequence[
         unit = DURATIONS[sources.duration]
         columns["request_time_s"] = [None if value is None else value / unit for value in taken]
     columns.update(_request_columns(values, sources, repeated))
-    columns.update(upstream_columns(values))
+    if sources.upstream:
+        columns.update(_upstream_columns(values, sources))
     if sources.further:
         rows = zip(*(values[name] for name in sources.further), strict=True)
         columns["extra"] = [
@@ -281,16 +282,14 @@ def _request(values: Values) -> tuple[Mapping[str, str | None], set[str]]:
     return row, used
 
 
-def upstream_columns(values: Mapping[str, Texts]) -> dict[str, Sequence[Any]]:
+def _upstream_columns(values: Mapping[str, Texts], sources: ColumnSources) -> dict[str, Sequence[Any]]:
     """Return the columns of upstream variables: sums over tries, last values, number of tries, raw values.
 
     Raises ValueError if a value is invalid for its variable.
     """
-    present = [name for name in UPSTREAM if name in values]
-    if not present:
-        return {}
+    present = sources.upstream
     columns: dict[str, Sequence[Any]] = {
-        column: _each(name, _total, values[name]) for column, name in UPSTREAM_TIMES.items() if name in values
+        column: _each(name, _total, values[name]) for column, name in sources.upstream_times.items()
     }
     if "upstream_addr" in values:
         columns["upstream_addr"] = _each("upstream_addr", _last_address, values["upstream_addr"])

@@ -47,7 +47,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 from watchme_analysis.access_logs.formats.apache import compile_apache
 from watchme_analysis.access_logs.formats.log_format import LogFormat, compile_format
@@ -74,13 +74,6 @@ _RANK = 50
 _VALUE = r'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"]++)'
 
 
-class Sample(NamedTuple):
-    """A line of a format, and columns of ``access_log`` as the line is read."""
-
-    line: str
-    columns: Mapping[str, Any]
-
-
 @dataclass(frozen=True, eq=False)
 class KnownFormat:
     """A format of a file in ``formats/known``; the module describes each attribute.
@@ -97,14 +90,6 @@ class KnownFormat:
     layer: str
     contains: str
     time_format: str | None
-
-    @cached_property
-    def samples(self) -> tuple[Sample, ...]:
-        """Sample lines."""
-        return tuple(
-            Sample(sample["line"], {key: value for key, value in sample.items() if key != "line"})
-            for sample in self.entry["samples"]
-        )
 
     @cached_property
     def plan(self) -> LogFormat | None:

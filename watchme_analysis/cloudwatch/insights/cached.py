@@ -174,7 +174,9 @@ def _with_cached_part(query: InsightsQuery, entry: CacheEntry, rest: QueryResult
     end = query.window.end if rest is None else rest.query.window.start
     is_splittable = query.unsplittable_reason is None
     statistics = entry.value["statistics"]
-    rows: list[Row] = [row for row in entry.value["rows"] if not is_splittable or _time(row) < end]
+    rows: list[Row] = [
+        row for row in entry.value["rows"] if not is_splittable or row_time(row["@timestamp"]) < end
+    ]
     result = QueryResult(query, rows, notes=[*query.notes])
     result.records_matched = float(len(rows)) if is_splittable else statistics.get("matched")
     result.records_scanned = float(statistics.get("scanned") or 0)
@@ -212,10 +214,6 @@ def _save(cache: ResponseCache, result: QueryResult, now: datetime) -> None:
         "rows": result.rows,
     }
     cache.save(_identity(query), value, now)
-
-
-def _time(row: Row) -> datetime:
-    return row_time(row["@timestamp"])
 
 
 def queries_by_groups(
