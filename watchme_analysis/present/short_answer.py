@@ -231,23 +231,25 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
     now = [paragraph(step, f"{at}. ") for at, step in enumerate(found.now, 1)]
     later = [paragraph(step) for step in found.later]
 
-    def laid_out(steps: Sequence[list[str]]) -> list[tuple[str, str]]:
+    def laid_out(steps: Sequence[list[str]], *, is_spaced: bool) -> list[tuple[str, str]]:
         parts = [
             ("headline", paragraph(found.headline) if found.headline else []),
             ("facts", facts),
             ("cause", paragraph(found.cause)),
             ("now", [line for step in steps for line in step]),
         ]
-        return [(name, line) for name, some in parts if some for line in (*some, *[""] * (name != "cause"))]
+        blank = {"headline", "facts", "now"} if is_spaced else set()
+        return [(name, line) for name, some in parts if some for line in (*some, *[""] * (name in blank))]
 
     # Part of a command is of no use: a step stands as a whole, or in the full answer alone. What is to do
-    # now comes before the first reason, and that before what is to do later.
+    # now comes before blank lines and the first reason, and that before what is to do later.
     room = MOST_LINES - len(last)
-    while len(now) > 1 and len(laid_out(now)) > room:
+    is_spaced = len(laid_out(now, is_spaced=True)) <= room
+    while len(now) > 1 and len(laid_out(now, is_spaced=is_spaced)) > room:
         now.pop()
-    while later and len(laid_out([*now, *later])) + min(1, len(found.reasons)) > room:
+    while later and len(laid_out([*now, *later], is_spaced=is_spaced)) + min(1, len(found.reasons)) > room:
         later.pop()
-    lines = laid_out([*now, *later])
+    lines = laid_out([*now, *later], is_spaced=is_spaced)
     left = room - len(lines)
     # With room for an ellipsis, which some terminals draw in two columns.
     reasons = [paragraph(text, "- ", width - 3) for text, _ in found.reasons]
