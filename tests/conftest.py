@@ -296,6 +296,14 @@ def front(moto_server, monkeypatch, quick_calls):
     server.close()
 
 
+@pytest.fixture
+def aws(front):
+    """A session of the account whose failed calls are repeated at once."""
+    from watchme_analysis.cloudwatch import session
+
+    return session.Aws()
+
+
 @pytest.fixture(scope="module")
 def queue_server():
     """An endpoint for accounts of `worlds.queue_service`."""

@@ -14,14 +14,7 @@ from worlds.receivers import Webhook, own_authority
 from worlds.receivers import mail_server as running_mail_server
 
 from watchme_analysis.config import Destination
-from watchme_analysis.delivery.changes import (
-    CAUSE_KNOWN,
-    NEW_INCIDENT,
-    RECURRING,
-    RESOLVED,
-    WORSE,
-    Incident,
-)
+from watchme_analysis.delivery.changes import CAUSE_KNOWN, NEW_INCIDENT, RECURRING, RESOLVED, WORSE, Incident
 from watchme_analysis.delivery.content import Content, content_of
 from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError
 from watchme_analysis.delivery.destinations.markdown import as_markdown
@@ -397,30 +390,26 @@ def test_markdown_is_one_file_per_incident_without_links_from_evidence(tmp_path)
     assert failure(blocked)[1] is False
 
 
-def test_secrets_come_from_the_environment_and_a_file(tmp_path, monkeypatch):
+def test_secrets_come_from_the_environment_a_file_and_aws(tmp_path, monkeypatch, front):
     (tmp_path / "hook").write_text("https://c.example\n")
     monkeypatch.setenv("HOOK", "https://d.example")
-    for reference, value in (
-        (f"file:{tmp_path / 'hook'}", "https://c.example"),
-        ("env:HOOK", "https://d.example"),
-    ):
-        assert secret_value(reference, account_of(None, None)) == value
-    for reference, said in (("env:NONE", "missing"), ("file:/nonexistent", "can't be read")):
-        with pytest.raises(InputError, match=said):
-            secret_value(reference, account_of(None, None))
-
-
-def test_secrets_come_from_aws(tmp_path, front):
     boto3.client("secretsmanager").create_secret(Name="hook", SecretString='{"url": "https://a.example"}')
     boto3.client("ssm").put_parameter(Name="/hook", Value="https://b.example", Type="SecureString")
     aws_of = account_of(None, None)
     for reference, value in (
         ("secretsmanager:hook#url", "https://a.example"),
         ("ssm:/hook", "https://b.example"),
+        (f"file:{tmp_path / 'hook'}", "https://c.example"),
+        ("env:HOOK", "https://d.example"),
     ):
         assert secret_value(reference, aws_of) == value
-    with pytest.raises(InputError, match="no JSON object with this key"):
-        secret_value("secretsmanager:hook#none", aws_of)
+    for reference, said in (
+        ("secretsmanager:hook#none", "no JSON object with this key"),
+        ("env:NONE", "missing"),
+        ("file:/nonexistent", "can't be read"),
+    ):
+        with pytest.raises(InputError, match=said):
+            secret_value(reference, aws_of)
     assert failure(made(tmp_path, "slack", webhook="ssm:/none"))[0] is False
 
 

@@ -47,11 +47,7 @@ def week(folder, **senders):
     found.run(3, diagnosis(**FAILING, facts=HARM))
     found.run(4, diagnosis(**FAILING, end=3.5, facts={"dead_letters": 4}))
     found.run(5, ServiceError("AWS is down."))
-    alarms = [
-        standard_alarm("dlq", at(5.5)),
-        standard_alarm("age", at(-400)),
-        standard_alarm("quiet", None),
-    ]
+    alarms = [standard_alarm("dlq", at(5.5)), standard_alarm("age", at(-400)), standard_alarm("quiet", None)]
     found.run(30, diagnosis(alarms=alarms))
     found.run(31, diagnosis(start=30.5))
     return found
@@ -123,11 +119,7 @@ def alarm(name, *metrics, rule=None):
     """Return a row of the table of alarms: a composite one, one of a metric, or one of metric math."""
     found = {"AlarmName": name}
     stats = [
-        {
-            "Namespace": space,
-            "MetricName": metric,
-            "Dimensions": [{"Name": "Any", "Value": value}],
-        }
+        {"Namespace": space, "MetricName": metric, "Dimensions": [{"Name": "Any", "Value": value}]}
         for space, metric, value in metrics
     ]
     if rule is not None:

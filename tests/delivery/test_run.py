@@ -114,10 +114,7 @@ def test_no_exception_of_a_destination_ends_a_run(tmp_path):
 
     good = Received()
     result = world(tmp_path, broken=Broken(), good=good).run(2, diagnosis(**FAILING))
-    assert outcomes(result) == [
-        ("broken", "new-incident", "failed"),
-        ("good", "new-incident", "confirmed"),
-    ]
+    assert outcomes(result) == [("broken", "new-incident", "failed"), ("good", "new-incident", "confirmed")]
     assert "KeyError" in result["deliveries"][0]["detail"] and "secret-part" not in json.dumps(result)
 
 
@@ -130,10 +127,7 @@ def test_a_destination_that_never_ends_keeps_no_other_waiting(tmp_path, monkeypa
         found = world(tmp_path, endless=sender_of(hook, tmp_path, None), good=Received())
         found.pace = replace(deliveries.NO_WAIT, call_s=0.5)
         result = found.run(2, diagnosis(**FAILING))
-    assert outcomes(result) == [
-        ("endless", "new-incident", "failed"),
-        ("good", "new-incident", "confirmed"),
-    ]
+    assert outcomes(result) == [("endless", "new-incident", "failed"), ("good", "new-incident", "confirmed")]
     assert result["seconds"] < 5
 
 
@@ -246,9 +240,7 @@ def test_runs_of_a_day_share_a_limit_and_a_killed_run_counts_with_its_own(tmp_pa
 def test_an_error_has_stand_ins_at_a_stricter_level(tmp_path):
     plain, strict = Received(), Received()
     found = world(
-        tmp_path,
-        plain=({"when": "failures"}, plain),
-        strict=({"when": "failures", "redact": "ids"}, strict),
+        tmp_path, plain=({"when": "failures"}, plain), strict=({"when": "failures", "redact": "ids"}, strict)
     )
     found.run(2, ServiceError("arn:aws:sns:eu-west-1:210987654321:x is not there."))
     texts = [" ".join(each.deliveries[0].content.sentences) for each in (plain, strict)]

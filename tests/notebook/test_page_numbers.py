@@ -62,7 +62,6 @@ def test_the_numbers_of_a_backlog(page):
     assert "sed-queue" not in {row[0] for row in page.comparison().rows}
     assert ("301 → 179", "14 → 14.1", "70 → 42") in {row[2:5] for row in shown.values()}
 
-    assert only(page, "dead_letters_by_receives")["receive_count"] == 4
     by_item = page.dead_letters_by_work_item.frame
     assert (by_item["messages"].tolist(), by_item["share"].iloc[0]) == ([2, 2, 2, 2, 1, 1], 0.2)
     assert page.dead_letters_by_work_item().heads[1] == "device"
@@ -199,11 +198,9 @@ def test_the_lists_of_a_backlog_have_its_numbers(page):
         assert (row[0], row[2:4]) == ("asr-queue", ("10", "100.0%"))
         assert key in (None, row[1])
         assert getattr(page, name).frame["messages"].tolist() == [10]
-    items = page.dead_letters_by_work_item
-    assert items.frame["messages"].tolist() == [2, 2, 2, 2, 1, 1]
-    assert items().heads[1] == "device" and len(items().rows) == 6
-    assert (page.forecast().rows, page.forecast().note) == ((), said("forecast-empty"))
-    assert (page.patterns().rows, page.forecast.frame.empty) == ((), True)
+    assert len(page.dead_letters_by_work_item().rows) == 6
+    assert (page.forecast().rows, page.patterns().rows) == ((), ())
+    assert page.forecast().note == said("forecast-empty")
 
 
 def case(redacted="none", **tables):

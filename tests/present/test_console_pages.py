@@ -6,14 +6,11 @@ Spaces between words are not compared, since columns have their own tests; inden
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from worlds.printed import said
 
 from watchme_analysis.inference.causes import cause_names
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Missing, Ranked
-from watchme_analysis.present.console import (
-    case_text,
-    diagnosis_text,
-    import_text,
-)
+from watchme_analysis.present.console import case_text, diagnosis_text, import_text, value_table
 from watchme_analysis.text.message import Duration, Quotation, Resource, message
 from watchme_analysis.text.render import label, note, render
 
@@ -35,10 +32,6 @@ def shape(text):
         else:
             lines.append(indent + " ".join(line.split()))
     return lines
-
-
-def said(message_id, **values):
-    return " ".join(render(message(message_id, **values)).split())
 
 
 def words(*ids):
@@ -253,3 +246,38 @@ def test_a_case_lists_its_tables_silences_and_files():
         "  - b.bin: not known",
         "  - c.log: empty",
     ]
+
+
+def test_numbers_of_a_query_stand_to_the_right_and_words_to_the_left():
+    rows = [(1234567, 0.123456789, "a", None, True), (8, None, "b\nc", 2, False)]
+    assert value_table(("n", "x", "word", "m", "flag"), rows).splitlines() == [
+        "        n         x  word   m  flag",
+        "1,234,567  0.123457  a      -  True",
+        "        8         -  b ⏎ c  2  False",
+    ]
+
+
+def window(start, end):
+    return {"rows": 1, "rejected": 0, "truncated": False, "start": start, "end": end, "notes": []}
+
+
+def windows(*bounds):
+    """Return the time ranges of tables as they are shown, and the shared part of them."""
+    tables = {f"t{number}": window(*pair) for number, pair in enumerate(bounds)}
+    lines = case_text({"name": "case", "tables": tables, "inputs": []}, {}, UTC).splitlines()
+    head = next(at for at, line in enumerate(lines) if line.endswith("UTC)"))
+    shown = [line.partition(" -  ")[2].strip() for line in lines[head + 1 :] if line.startswith("t")]
+    return lines[head].rpartition("(")[2][:-1], shown
+
+
+def test_time_ranges_leave_out_the_date_or_year_that_all_share():
+    day = "2026-03-02T{}:00Z".format
+    assert windows((day("04:00"), day("05:30")), (day("06:00"), day("06:00")), (None, None)) == (
+        "2026-03-02, UTC", ["04:00:00 .. 05:30:00", "06:00:00", "-"],
+    )  # fmt: skip
+    assert windows((day("04:00"), "2026-03-04T05:30:00Z"), (day("06:00"), day("07:00"))) == (
+        "2026, UTC", ["03-02 04:00 .. 03-04 05:30", "03-02 06:00:00 .. 07:00:00"],
+    )  # fmt: skip
+    assert windows((day("04:00"), "2027-03-04T05:30:00Z")) == (
+        "UTC", ["2026-03-02 04:00 .. 2027-03-04 05:30"],
+    )  # fmt: skip

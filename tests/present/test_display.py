@@ -15,20 +15,9 @@ from watchme_analysis.inference.findings import (
     fact,
 )
 from watchme_analysis.present.coverage import coverage_table, losses_table
-from watchme_analysis.present.display import (
-    cell,
-    column_heads,
-    table,
-)
+from watchme_analysis.present.display import cell, column_heads, table
 from watchme_analysis.present.finding import VerdictView, findings_view, next_evidence
-from watchme_analysis.text.message import (
-    Choice,
-    Duration,
-    Number,
-    Probability,
-    Resource,
-    message,
-)
+from watchme_analysis.text.message import Choice, Duration, Number, Probability, Resource, message
 from watchme_analysis.text.render import label, render
 from watchme_analysis.window import parse_zone
 

@@ -273,7 +273,7 @@ EMPTY_FIGURES = {
     "timeline": lambda: plot_health_timeline(observed().head(0), side_tables(), SPAN),
     "vantages": lambda: plot_vantages(observed().head(0), ["/health"]),
     "where-time-goes": lambda: plot_where_time_goes(
-        layer_shares(layer_times(join_requests(empty("access_log"), empty("edge_log"))), ["/health"]),
+        layer_shares(layer_times(join_requests(empty("access_log"), empty("edge_log"))), ["/health"])
     ),
     "waterfall": lambda: plot_waterfall(drawn_layers(empty("access_log")), TOKYO),
     "in-flight": lambda: plot_in_flight(

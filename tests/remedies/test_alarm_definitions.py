@@ -16,11 +16,7 @@ from watchme_analysis.alarms.chains import Chain
 from watchme_analysis.alarms.evidence import Evidence, is_better_together
 from watchme_analysis.alarms.specification import AlarmSpec
 from watchme_analysis.queues.pipeline import RecordedSettings
-from watchme_analysis.remedies.alarm_definitions import (
-    AlarmRequest,
-    updated,
-    wanted_alarms,
-)
+from watchme_analysis.remedies.alarm_definitions import AlarmRequest, updated, wanted_alarms
 from watchme_analysis.remedies.alarm_export import exported, health_check_usd
 from watchme_analysis.text.message import message
 

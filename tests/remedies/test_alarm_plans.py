@@ -45,11 +45,6 @@ alarms:
 """
 
 
-@pytest.fixture
-def aws(front):
-    return Aws(rate_limits=FAST)
-
-
 def sns():
     return boto3.client("sns")
 

@@ -28,11 +28,6 @@ WHY = message("plan-nothing")
 
 
 @pytest.fixture
-def aws(front):
-    return Aws(rate_limits=FAST)
-
-
-@pytest.fixture
 def queue(aws):
     name = f"plan-{datetime.now(UTC).timestamp()}".replace(".", "-")
     url = aws.call("sqs", "create_queue", QueueName=name)["QueueUrl"]
@@ -79,6 +74,9 @@ def test_a_plan_is_applied_verified_and_applied_once(aws, queue, plan, tmp_path,
     result = apply_plan(plan, tmp_path / "j", aws)
     assert (result.outcome, len(result.done)) == ("complete", 2)
     assert (current(aws, queue, "VisibilityTimeout"), current(aws, queue, "DelaySeconds")) == ("180", "5")
+    # Those of the plan, of the fixture and of the check of the account.
+    made = aws.actions - {"sqs:CreateQueue", "sts:GetCallerIdentity"}
+    assert made == {call.action for call in plan.calls}
     calls = aws.calls
     assert apply_plan(plan, tmp_path / "j", aws).outcome == "complete"
     assert aws.calls == calls + 1  # the account alone is read
@@ -195,16 +193,6 @@ def test_parameters_that_are_read_or_stand_for_a_time(aws, queue, tmp_path):
     assert read in plan_of(aws, step).calls
 
 
-@pytest.mark.slow
-def test_the_policy_allows_the_calls_that_were_made(aws, plan, tmp_path):
-    used = Aws(rate_limits=FAST)
-    apply_plan(plan, tmp_path / "j", used)
-    allowed = {call.action for call in plan.calls}
-    assert used.actions - {"sts:GetCallerIdentity"} == allowed
-    assert Call("lambda", "invoke").action == "lambda:InvokeFunction"
-    assert Call("sqs", "delete_message_batch").action == "sqs:DeleteMessage"
-
-
 @dataclass
 class Account(Aws):
     """An account of attributes in memory; its waits are recorded and take no time.
@@ -285,7 +273,6 @@ def entries(path):
     ]
 
 
-GETTING = "sqs get-queue-attributes"
 SETTING = "sqs set-queue-attributes"
 
 

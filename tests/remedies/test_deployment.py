@@ -13,7 +13,6 @@ from worlds.messages import messages_in
 from worlds.stored_case import store_case
 
 from watchme_analysis.cli.deploy import deploy
-from watchme_analysis.cloudwatch import session
 from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.remedies.apply import apply_plan
 from watchme_analysis.remedies.deployment import (
@@ -40,11 +39,6 @@ NAME = "orders"
 def lambdas(front):
     front.lambdas.create(NAME, zipped(lambda_function=OLD))
     return front.lambdas
-
-
-@pytest.fixture
-def aws(front):
-    return session.Aws()
 
 
 def plan_of(aws, tmp_path, code, **options):

@@ -6,21 +6,13 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from worlds.aws_front import FAST
 from worlds.event_sources import Orders
 from worlds.messages import messages_in
 from worlds.stored_case import case_of
 
-from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.remedies.fifo_checks import checks_after, checks_before
 from watchme_analysis.remedies.fifo_migration import MigrationOptions, Source, Switch, migration_plan
-from watchme_analysis.remedies.fifo_source import (
-    Messages,
-    Traffic,
-    messages_of_case,
-    prepared,
-    read_source,
-)
+from watchme_analysis.remedies.fifo_source import Messages, Traffic, messages_of_case, prepared, read_source
 from watchme_analysis.remedies.live_queue import Queue
 from watchme_analysis.storage.journal import DONE
 
@@ -142,11 +134,6 @@ def world(front, moto_port):
     world = Orders(front, moto_port)
     world.is_working = False
     return world
-
-
-@pytest.fixture
-def aws():
-    return Aws(rate_limits=FAST)
 
 
 def test_a_queue_without_dlq_is_migrated(world, aws):

@@ -15,11 +15,7 @@ from watchme_analysis.errors import InputError
 from watchme_analysis.remedies.allowed_calls import calls_of, read_plan
 from watchme_analysis.remedies.apply import apply_plan, undo_plan
 from watchme_analysis.remedies.fifo_checks import checks_after
-from watchme_analysis.remedies.fifo_migration import (
-    MigrationOptions,
-    Switch,
-    migration_plan,
-)
+from watchme_analysis.remedies.fifo_migration import MigrationOptions, Switch, migration_plan
 from watchme_analysis.remedies.fifo_source import prepared
 from watchme_analysis.remedies.plan import write_plan
 from watchme_analysis.storage.journal import open_journal, read_journal
@@ -35,11 +31,6 @@ KILL_EVERY = 4
 @pytest.fixture
 def world(front, moto_port):
     return Orders(front, moto_port)
-
-
-@pytest.fixture
-def aws():
-    return Aws(rate_limits=FAST)
 
 
 def planned(aws, queue="orders", options=OPTIONS, **more):

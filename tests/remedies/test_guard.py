@@ -18,13 +18,7 @@ from worlds.shorter_case import BROKEN, write_shorter
 
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.errors import InputError, ServiceError
-from watchme_analysis.remedies.guard import (
-    Guard,
-    GuardSettings,
-    LocalHost,
-    ManagedHost,
-    evidence_commands,
-)
+from watchme_analysis.remedies.guard import Guard, GuardSettings, LocalHost, ManagedHost, evidence_commands
 from watchme_analysis.remedies.guard_backtest import backtest, backtest_guard
 
 START = datetime(2025, 11, 21, 1, tzinfo=UTC)

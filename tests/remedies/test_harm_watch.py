@@ -7,10 +7,7 @@ from worlds.messages import refusal
 from worlds.scripted_aws import ScriptedAws
 
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.remedies.harm_watch import (
-    HarmLimit,
-    limits_from_the_hour_before,
-)
+from watchme_analysis.remedies.harm_watch import HarmLimit, limits_from_the_hour_before
 
 URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
 NOW = datetime(2026, 3, 2, 5, tzinfo=UTC)
@@ -59,14 +56,7 @@ def test_limits_are_the_highest_of_the_hour_before_and_of_now(aws):
     }  # fmt: skip
     visible, hidden = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
     aws.counts[URL + "dead"] = {visible: "1", hidden: "1"}
-    assert [each.most for each in limits_from_the_hour_before(aws, kinds)] == [
-        20.0,
-        2.0,
-        90.0,
-        2.0,
-        0.0,
-        0.0,
-    ]
+    assert [each.most for each in limits_from_the_hour_before(aws, kinds)] == [20.0, 2.0, 90.0, 2.0, 0.0, 0.0]
     # Visible messages now, hidden ones left out.
     aws.counts[URL + "orders"] = {visible: "24", hidden: "1"}
     assert limits_from_the_hour_before(aws, kinds[:1])[0].most == 24.0

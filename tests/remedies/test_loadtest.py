@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from worlds.aws_front import FAST
 from worlds.kills import kills, restarted
 from worlds.messages import messages_in, refusal
 from worlds.noted_calls import noted_calls
@@ -19,7 +18,6 @@ from worlds.settings_file import write_settings
 from watchme_analysis.case.actions import actions_in, read_actions
 from watchme_analysis.cloudwatch import session
 from watchme_analysis.cloudwatch.iam_policy import action_of
-from watchme_analysis.cloudwatch.session import Aws
 from watchme_analysis.remedies.allowed_calls import calls_of
 from watchme_analysis.remedies.harm_watch import HarmLimit
 from watchme_analysis.remedies.load_plan import (
@@ -33,17 +31,9 @@ from watchme_analysis.remedies.load_plan import (
     read_load_plan,
 )
 from watchme_analysis.remedies.load_planning import LoadRequest, plan_load_test
-from watchme_analysis.remedies.loadtest import (
-    compare_with_prediction,
-    message_parameters,
-    run_load_test,
-)
+from watchme_analysis.remedies.loadtest import compare_with_prediction, message_parameters, run_load_test
 from watchme_analysis.remedies.plan import Call, Condition, write_plan
-from watchme_analysis.simulation.replay import (
-    endpoint_settings,
-    predicted_figures,
-    predicted_runs,
-)
+from watchme_analysis.simulation.replay import endpoint_settings, predicted_figures, predicted_runs
 from watchme_analysis.storage.journal import read_journal
 
 QUICK = LoadLimits(drain_s=10, timeout_s=5, poll_s=0.03, metrics_s=0.0)
@@ -65,11 +55,6 @@ function = "orders-worker"
 @pytest.fixture
 def worker(front, moto_port):
     return Worker(front, moto_port)
-
-
-@pytest.fixture
-def aws(front):
-    return Aws(rate_limits=FAST)
 
 
 @pytest.fixture

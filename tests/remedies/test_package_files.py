@@ -6,11 +6,7 @@ import stat
 import pytest
 from worlds.messages import refusal
 
-from watchme_analysis.remedies.package_files import (
-    Budget,
-    UnreadableError,
-    open_package,
-)
+from watchme_analysis.remedies.package_files import Budget, UnreadableError, open_package
 
 
 def test_the_files_of_a_folder(tmp_path):

@@ -148,11 +148,7 @@ def test_a_failing_notebook_leaves_its_report_so_far(report, evidence, notebooks
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("import os\nos._exit(3)", "Kernel died"),
-        ("pass", "displayed no diagnosis"),
-    ],
+    ("source", "words"), [("import os\nos._exit(3)", "Kernel died"), ("pass", "displayed no diagnosis")]
 )
 def test_other_ways_to_fail_are_failures_too(report, source, words, evidence, notebooks, tmp_path):
     code, _, err = report("health", evidence, "--notebooks", notebooks(source), "--to", tmp_path / "reports")
@@ -293,10 +289,7 @@ def test_the_window_of_a_result_is_what_was_looked_at_and_the_case_keeps_its_own
     folder, out = notebooks(answer_cell()), tmp_path / "r"
     report("health", evidence, "--notebooks", folder, "--to", out, "--until", "2025-12-11T10:00:05")
     result = result_of(runs(out)[0])
-    assert result["window"] == {
-        "start": result["case_window"]["start"],
-        "end": "2025-12-11T01:00:05+00:00",
-    }
+    assert result["window"] == {"start": result["case_window"]["start"], "end": "2025-12-11T01:00:05+00:00"}
     assert result["case_window"]["end"] > result["window"]["end"]
     assert "10:00:00 to 10:00:05 Asia/Tokyo" in (runs(out)[0] / "report.html").read_text()
 

@@ -1,9 +1,7 @@
-import io
 import json
 import os
-import zipfile
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import boto3
 import pandas as pd
@@ -11,123 +9,25 @@ import pytest
 from worlds.aws_front import FAST
 from worlds.messages import refusal
 from worlds.noted_calls import noted_calls
+from worlds.queue_account import GROUP, NOW, START, WINDOW, account_with_queue, with_containers
 from worlds.settings_file import write_settings
 from worlds.small_evidence import PROBES
 
 from watchme_analysis.case.importer import import_folder
 from watchme_analysis.case.opening import open_case
 from watchme_analysis.cli import cli
-from watchme_analysis.cloudwatch.account_state import sample_messages
-from watchme_analysis.cloudwatch.account_systems import Proposal, find_in_aws
 from watchme_analysis.cloudwatch.insights.cached import QueryOptions
 from watchme_analysis.cloudwatch.response_cache import CacheMissError, ResponseCache
 from watchme_analysis.cloudwatch.session import Aws, NotFoundError
 from watchme_analysis.config import load_config
 from watchme_analysis.errors import CaseError, InputError
-from watchme_analysis.services.collect import (
-    Request,
-    pull_case,
-)
+from watchme_analysis.services.collect import Request, pull_case
 from watchme_analysis.window import Window
-
-NOW = datetime.now(UTC).replace(microsecond=0)
-START = NOW - timedelta(hours=6)
-WINDOW = Window(START, NOW - timedelta(hours=1))
-GROUP = "/aws/lambda/sed-worker"
-RECORDED = "2025-12-11T10:30:00+09:00"
-
-
-def arn(kind, name):
-    return f"arn:aws:{kind}:ap-southeast-2:123456789012:{name}"
 
 
 @pytest.fixture
 def account(front):
-    """A queue with its dead-letter queue, the function that it feeds, an alarm, logs, metrics and changes."""
-    sqs, functions, iam = boto3.client("sqs"), boto3.client("lambda"), boto3.client("iam")
-    dlq = sqs.create_queue(QueueName="sed-queue-dlq")["QueueUrl"]
-    redrive = {"deadLetterTargetArn": arn("sqs", "sed-queue-dlq"), "maxReceiveCount": 3}
-    attributes = {"RedrivePolicy": json.dumps(redrive), "VisibilityTimeout": "300"}
-    sqs.create_queue(QueueName="sed-queue", Attributes=attributes)
-    entries = [
-        {"Id": f"{number}", "MessageBody": json.dumps({"device_id": f"d{number}", "recorded_at": RECORDED})}
-        for number in range(25)
-    ]
-    for first in range(0, 25, 10):
-        sqs.send_message_batch(QueueUrl=dlq, Entries=entries[first : first + 10])
-    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
-    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("lambda_function.py", "def lambda_handler(event, context): pass")
-    functions.create_function(
-        FunctionName="sed-worker",
-        Runtime="python3.12",
-        Role=role,
-        Handler="lambda_function.lambda_handler",
-        Code={"ZipFile": packed.getvalue()},
-        Timeout=60,
-        Environment={"Variables": {"API_KEY": "do-not-tell", "API_URL": "http://192.0.2.1:8017"}},
-    )
-    functions.put_function_concurrency(FunctionName="sed-worker", ReservedConcurrentExecutions=2)
-    functions.create_event_source_mapping(
-        FunctionName="sed-worker", EventSourceArn=arn("sqs", "sed-queue"), BatchSize=1
-    )
-    boto3.client("cloudwatch").put_metric_alarm(
-        AlarmName="dlq-visible",
-        Namespace="AWS/SQS",
-        MetricName="ApproximateNumberOfMessagesVisible",
-        Dimensions=[{"Name": "QueueName", "Value": "sed-queue-dlq"}],
-        Statistic="Average",
-        Period=300,
-        EvaluationPeriods=1,
-        Threshold=10,
-        ComparisonOperator="GreaterThanThreshold",
-    )
-    front.composite_alarms = [
-        {"AlarmName": "backlog", "AlarmRule": 'ALARM("dlq-visible")', "StateValue": "ALARM"}
-    ]
-    history = {"oldState": {"stateValue": "OK"}, "newState": {"stateValue": "ALARM"}}
-    front.alarm_history = [
-        {
-            "AlarmName": "dlq-visible",
-            "Timestamp": START,
-            "HistoryItemType": "StateUpdate",
-            "HistoryData": json.dumps(history),
-        },
-        {
-            "AlarmName": "backlog",
-            "AlarmType": "CompositeAlarm",
-            "Timestamp": START + timedelta(minutes=1),
-            "HistoryItemType": "StateUpdate",
-            "HistoryData": json.dumps(history),
-        },
-    ]
-    detail = {"requestParameters": {"functionName": "sed-worker"}}
-    front.trail = [
-        {
-            "EventId": f"e{number}",
-            "EventName": "UpdateFunctionCode20150331v2",
-            "EventTime": START.timestamp() - number,
-            "Resources": [{"ResourceName": "sed-worker"}],
-            "CloudTrailEvent": json.dumps(detail),
-        }
-        for number in range(5)
-    ]
-    minute = int(START.timestamp()) // 60 * 60
-    front.metrics = {
-        ("AWS/SQS", "NumberOfMessagesSent", (("QueueName", "sed-queue"),)): {
-            minute + 60 * n: n % 3 for n in range(300)
-        },
-        ("AWS/Lambda", "Errors", (("FunctionName", "sed-worker"),)): {minute + 600: 4},
-    }
-    start_ms = int(START.timestamp() * 1000)
-    lines = [
-        (start_ms + 2500 * n, "[ERROR] ReadTimeout: slow\n" if n % 2 else "処理完了: a\n", "s")
-        for n in range(400)
-    ]
-    front.engine.load(GROUP, lines)
-    return front
+    return account_with_queue(front)
 
 
 def request(**more):
@@ -194,21 +94,6 @@ def test_dead_letters_stay_where_they_are(account, tmp_path):
     assert any("About 10 more messages of sed-queue-dlq were hidden" in note for note in second.notes)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", ["denied", "throttle"])
-def test_dead_letters_are_visible_again_when_reading_them_fails(account, tmp_path, fault):
-    sqs = boto3.client("sqs")
-    url = sqs.get_queue_url(QueueName="sed-queue-dlq")["QueueUrl"]
-    account.faults["ReceiveMessage"].extend([None, *[fault] * 20])
-    assert len(sample_messages(Aws(rate_limits=FAST), url, 25)) == 10
-    account.faults.clear()
-    state = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    assert state["ApproximateNumberOfMessagesNotVisible"] == "0"
-    # Ten were read before, and say so from now on.
-    counts = [message["Attributes"]["ApproximateReceiveCount"] for message in sample_messages(Aws(), url, 25)]
-    assert sorted(counts) == ["1"] * 15 + ["2"] * 10
-
-
 @pytest.fixture
 def called():
     with noted_calls() as found:
@@ -241,32 +126,6 @@ def test_the_policy_is_what_is_called(account, called, tmp_path, monkeypatch, ca
     names = {"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "kms:Decrypt"}
     without = allowed(capsys, *dlq) - names
     assert allowed(capsys, "backlog", "--dlq-sample", 0) == allowed(capsys, "health") == without
-
-
-def with_containers(queue):
-    """Make a queue, a service on ECS and an Auto Scaling group that name it, and a service that does not."""
-    url = boto3.client("sqs").create_queue(QueueName=queue)["QueueUrl"]
-    ecs, scaling = boto3.client("ecs"), boto3.client("autoscaling")
-    cluster = ecs.create_cluster(clusterName="main")["cluster"]["clusterArn"]
-    for name, variables in ((f"{queue}-worker", {"QUEUE_URL": url}), ("web", {"PORT": "80"})):
-        environment = [{"name": key, "value": value} for key, value in variables.items()]
-        log = {"logDriver": "awslogs", "options": {"awslogs-group": f"/ecs/{name}"}}
-        container = {"name": "app", "image": "app:1", "memory": 256, "environment": environment}
-        container["logConfiguration"] = log
-        ecs.register_task_definition(family=name, containerDefinitions=[container])
-        ecs.create_service(cluster=cluster, serviceName=name, taskDefinition=name, desiredCount=1)
-    image = {"LaunchConfigurationName": "host", "ImageId": "ami-12c6146b", "InstanceType": "t3.micro"}
-    scaling.create_launch_configuration(**image)
-    tag = {"Key": "QUEUE", "Value": queue, "ResourceId": "hosts", "ResourceType": "auto-scaling-group"}
-    scaling.create_auto_scaling_group(
-        AutoScalingGroupName="hosts",
-        LaunchConfigurationName="host",
-        MinSize=0,
-        MaxSize=2,
-        DesiredCapacity=0,
-        AvailabilityZones=["ap-southeast-2a"],
-        Tags=[tag | {"PropagateAtLaunch": True}],
-    )
 
 
 @pytest.mark.slow
@@ -456,27 +315,3 @@ def test_a_configuration_is_made_from_an_account_and_passes_its_check(account, t
     assert "do-not-tell" not in (tmp_path / "watchme.toml").read_text() + out + err
     assert load_config(tmp_path, {"XDG_DATA_HOME": os.environ["XDG_DATA_HOME"]}).region == "ap-southeast-2"
     assert run(capsys, "config", "check")[0] == 0
-
-
-def test_a_proposed_configuration_notes_refusals_and_omits_aws_hosts_and_passwords(account):
-    functions = boto3.client("lambda")
-    for url, is_api in (
-        ("https://abc123.execute-api.eu-west-1.amazonaws.com/prod?key=1", True),
-        ("https://sqs.eu-west-1.amazonaws.com/123456789012/orders", False),
-        ("https://user:do-not-tell@pay.example.com", False),
-        ("postgres://db.example.com/orders", False),
-    ):
-        variables = {"Variables": {"API_URL": url}}
-        functions.update_function_configuration(FunctionName="sed-worker", Environment=variables)
-        found = Proposal()
-        find_in_aws(Aws(rate_limits=FAST), found, ["sed-queue"])
-        api = found.systems["sed-queue"].get("api")
-        assert (api and api.value) == (url.partition("?")[0] if is_api else None), url
-    with pytest.raises(InputError, match="No queue in"):
-        find_in_aws(Aws(rate_limits=FAST), Proposal(), ["ordres"])
-    account.faults["DescribeLogGroups"].append("denied")
-    with_containers("uploads")
-    found = Proposal()
-    find_in_aws(Aws(rate_limits=FAST), found)
-    assert found.failed and {*found.systems} == {"sed-queue", "uploads"}
-    assert [note.id for note in found.notes] == ["config-init-refused", "config-init-ecs"]

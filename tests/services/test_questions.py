@@ -6,11 +6,7 @@ import pytest
 from worlds.messages import refusal
 from worlds.stored_case import case_of
 
-from watchme_analysis.services.diagnose import (
-    chosen_questions,
-    investigate,
-    questions_for,
-)
+from watchme_analysis.services.diagnose import chosen_questions, investigate, questions_for
 
 START = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
