@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.engine.chunk import Chunk
@@ -13,7 +13,7 @@ from watchme_analysis.files.arrow_arrays import nulls_of, numbers_of, whole
 from watchme_analysis.files.decompress import PACKED_MAGIC
 from watchme_analysis.files.line_accounting import LineAccounting
 from watchme_analysis.files.lines import display_text, split_lines
-from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
+from watchme_analysis.retrieval import LateNotes, Rejected, Retrieval, check_lines
 from watchme_analysis.text.message import Resource, value_of
 from watchme_analysis.text.render import note, text_of_error
 
@@ -76,10 +76,10 @@ class AccessLogAccounting(LineAccounting):
             self.formats += later.formats
             self.has_line_end = later.has_line_end if later.lines else self.has_line_end
 
-    def all_notes(self, dropped: int) -> list[str]:
+    def all_notes(self, dropped: int) -> Sequence[str]:
         """Return the notes with those on formats and on a missing line end."""
-        end = [] if self.has_line_end else [no_line_end()]
-        return [*super().all_notes(dropped), *format_notes(self.formats), *end]
+        known, formats, has_end = super().all_notes(dropped), self.formats.copy(), self.has_line_end
+        return LateNotes(lambda: [*known, *format_notes(formats), *([] if has_end else [no_line_end()])])
 
 
 def note_file_change(one: Input, account: LineAccounting) -> None:

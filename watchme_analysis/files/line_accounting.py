@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from watchme_analysis.files.lines import display_text, each_line, long_line_problem
 from watchme_analysis.files.storable_values import frame_of_rows
 from watchme_analysis.limits import MIB
-from watchme_analysis.retrieval import LateNotes, Rejected, Retrieval, check_lines
+from watchme_analysis.retrieval import Rejected, Retrieval, check_lines
 from watchme_analysis.schema import frame_of_values
 from watchme_analysis.text.render import note
 
@@ -94,16 +94,15 @@ class LineAccounting:
         known = [*self.span, *times]
         self.span = [min(known), max(known)] if known else []
 
-    def all_notes(self, dropped: int) -> list[str]:
+    def all_notes(self, dropped: int) -> Sequence[str]:
         """Return the notes with those on the numbers of lines.
 
         ``dropped``: number of rejected lines whose text was not kept.
         """
+        if dropped <= 0:
+            return tuple(self.notes)
         kept = self.kept_rejected or 0
-        return [
-            *self.notes,
-            *([note("note-rejected-kept", lines=self.rejected_lines, kept=kept)] if dropped > 0 else ()),
-        ]
+        return (*self.notes, note("note-rejected-kept", lines=self.rejected_lines, kept=kept))
 
     def retrieval(self) -> Retrieval:
         """Return the accounting as a retrieval.
@@ -129,7 +128,7 @@ class LineAccounting:
             start=start,
             end=end,
             truncated=self.is_truncated or dropped > 0,
-            notes=LateNotes(lambda: self.all_notes(dropped)),
+            notes=self.all_notes(dropped),
         )
 
     def _keep(self, rejected: list[Rejected]) -> None:
