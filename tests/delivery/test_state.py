@@ -61,16 +61,20 @@ def test_a_state_file_of_another_kind_or_release_is_an_error(tmp_path):
         State(tmp_path).system("orders")
 
 
-def test_two_processes_write_to_one_state_file(tmp_path):
+@pytest.mark.parametrize("vfs", ["unix", "unix-dotfile"])
+def test_two_processes_write_to_one_state_file(tmp_path, vfs):
+    """SQLite's way with lock files has no shared memory, as a folder on NFS has none for its WAL."""
     code = (
-        "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
+        "import sqlite3, sys; from datetime import UTC, datetime; from pathlib import Path\n"
+        "connect, vfs = sqlite3.connect, sys.argv[3]\n"
+        "sqlite3.connect = lambda path, **given: connect(f'file:{path}?vfs={vfs}', uri=True, **given)\n"
         "from watchme_analysis.delivery.state import State\n"
         "state = State(Path(sys.argv[1]))\n"
         "for number in range(20):\n"
         "    state.add_run(sys.argv[2], {'number': number}, datetime.now(UTC))\n"
     )
     names = ("orders", "refunds")
-    started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name]) for name in names]
+    started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), name, vfs]) for name in names]
     assert [process.wait(timeout=120) for process in started] == [0, 0]
     for name in names:
         assert [run["number"] for run in State(tmp_path).runs(name)] == [*range(20)]
