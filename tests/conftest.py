@@ -268,6 +268,16 @@ def quick_calls(monkeypatch):
     return skipped
 
 
+def use_test_account(patch):
+    """Let the environment name credentials of no account, whatever it names otherwise."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        patch.delenv(name, raising=False)
+    patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    patch.setenv("AWS_CONFIG_FILE", os.devnull)
+    patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
 @pytest.fixture
 def front(moto_server, monkeypatch, quick_calls):
     """A front before moto with nothing in it, as the account that the environment points at.
@@ -278,13 +288,8 @@ def front(moto_server, monkeypatch, quick_calls):
 
     from worlds.aws_front import Server
 
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    use_test_account(monkeypatch)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-2")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     server = Server(moto_server)
     server.front.queues.clock.skipped = quick_calls
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
@@ -323,12 +328,7 @@ def clocked(queue_server):
     from watchme_analysis.cloudwatch.session import RateLimits, SessionTarget
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        use_test_account(patch)
         target = SessionTarget(region=REGION, endpoint_url=queue_server.url)
         pace = RateLimits(gap_s=0, backoff_s=0.1, max_backoff_s=1.0)
         yield ClockedAws(target, pace, server=queue_server, plan=Plan())

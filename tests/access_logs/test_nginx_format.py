@@ -9,19 +9,6 @@ COMBINED = stock_format("combined")
 LINE = b'192.0.2.7 - ann [11/Dec/2025:10:10:30 +0900] "GET /a HTTP/1.1" 200 12 "-" "curl/8.5"'
 
 
-def test_a_line_is_taken_apart():
-    assert COMBINED.match(LINE) == (
-        b"192.0.2.7",
-        b"ann",
-        b"11/Dec/2025:10:10:30 +0900",
-        b"GET /a HTTP/1.1",
-        b"200",
-        b"12",
-        b"-",
-        b"curl/8.5",
-    )
-
-
 def test_a_line_that_is_cut_at_any_byte_does_not_match():
     assert [at for at in range(len(LINE)) if COMBINED.match(LINE[:at]) is not None] == []
 

@@ -1,6 +1,7 @@
 """What Kubernetes, ECS, Docker and load balancers tell names the cause, if it is about the service."""
 
 import json
+from functools import cache
 
 import pytest
 from worlds.container_evidence import (
@@ -30,17 +31,19 @@ LATE = f'Liveness probe failed: Get "http://{UPSTREAM}/health": context deadline
 DOCKER_UPSTREAM = "api:8000"
 
 
-@pytest.fixture
-def diagnosed(tmp_path):
-    def found(name, files, **more):
-        folder = tmp_path / name
-        folder.mkdir()
-        for file, text in {**files, **more}.items():
+@pytest.fixture(scope="module")
+def diagnosed(tmp_path_factory):
+    """Return a function: the case of some files and its diagnosis; equal files are diagnosed once."""
+
+    @cache
+    def of(files):
+        folder = tmp_path_factory.mktemp("told")
+        for file, text in files:
             (folder / file).write_text(text)
-        case = import_folder(folder, tmp_path / f"{name}.case").case
+        case = import_folder(folder, folder.with_suffix(".case")).case
         return case, diagnose("health", case).to_dict()
 
-    return found
+    return lambda _, files, **more: of(tuple({**files, **more}.items()))
 
 
 def docker_events(name, *kinds):

@@ -230,19 +230,3 @@ def timed(status, connect, header, response, took):
 )
 def test_the_step_that_took_longest_is_the_fate_of_a_slow_request(row, expected):
     assert fate(row, timed(200.0, 0.0, 0.01, 0.01, 0.01) | {"nginx_bad": False}) == expected
-
-
-def test_callers_that_left_waited_for_what_a_tenth_of_the_others_waited_for():
-    def fates(known, left):
-        rows = [timed(504.0, 0.5, None, 4.5, 5.0)] * known + [{"nginx_status": 499.0, "nginx_s": None}] * left
-        found = request_fates(
-            requests(*rows, PASSED_ON, {"route": "/other", "nginx_status": 499.0, "nginx_s": None}), errors()
-        )
-        assert found["fate"].iloc[-1] == "client_left"
-        return set(found["fate"].iloc[known:-1])
-
-    # Two at least, and a tenth of those that left.
-    assert fates(2, 20) == {"slow_header"}
-    assert fates(2, 21) == {"client_left"}
-    assert fates(1, 1) == {"client_left"}
-    assert fates(2, 1) == {"slow_header"}

@@ -135,10 +135,3 @@ class Worker:
         for handle in found.values():
             self.sqs.change_message_visibility(QueueUrl=self.dlq, ReceiptHandle=handle, VisibilityTimeout=0)
         return set(found)
-
-    def clear_dlq(self):
-        """Delete every message of the DLQ, hidden ones as well."""
-        self.sqs.set_queue_attributes(QueueUrl=self.dlq, Attributes={"VisibilityTimeout": "0"})
-        while batch := self.sqs.receive_message(QueueUrl=self.dlq, MaxNumberOfMessages=10).get("Messages"):
-            for message in batch:
-                self.sqs.delete_message(QueueUrl=self.dlq, ReceiptHandle=message["ReceiptHandle"])
