@@ -176,7 +176,7 @@ def test_the_platform_names_the_cause(name, diagnosed):
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "stricter than the endpoint's usual time"), ("ja", "通常の時間より厳しく")]
+    ("language", "words"), [("en", "gives up on /health after 1 s"), ("ja", "1 秒で打ち切られ")]
 )
 def test_answer_names_a_probe_that_is_too_strict(diagnosed, language, words):
     evidence, told, *_ = SITUATIONS["probe stricter than the endpoint"]

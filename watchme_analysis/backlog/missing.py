@@ -133,7 +133,7 @@ def pull_command(inv: Investigation, context: BacklogContext) -> str:
     """Return the command that pulls the evidence on the worst-hit queue, in the window of the metrics."""
     queue = context.by_harm[0].pipeline.queue if context.queues else "QUEUE"
     start, end = _window(inv, context)
-    return f"watchme case pull backlog {shell_option('--queue', queue)} {_options(start, end)}"
+    return f"watchme case pull backlog {shell_option('--queue', queue, 'QUEUE')} {_options(start, end)}"
 
 
 def shown_by_queue(queue: str) -> dict[str, str]:
