@@ -271,3 +271,9 @@ def test_two_layers_that_are_left_are_named_without_a_cause(tmp_path):
     assert left == {"process", "network"}
     for words in ("process", "network"):
         assert words in found["cause_line"]
+
+
+def test_an_answer_names_the_module_that_is_missing():
+    for language in ("en", "ja"):
+        answer = stored_answer(diagnose("backlog", "data/backlog-dlq").to_dict(language), language)
+        assert "`requests`" in answer.cause

@@ -26,7 +26,7 @@ from watchme_analysis.inference.findings import (
     state_fact,
     time_span,
 )
-from watchme_analysis.inference.known_lines import known_line, unknown_lines
+from watchme_analysis.inference.known_lines import brief_line, unknown_lines
 from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.queues.accounting import known_total
 from watchme_analysis.queues.anomalies import QueueAnalysis
@@ -86,7 +86,7 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
     error = found.extra.get("error")
     queue = context.focus
     # A line without a level is not counted as an error, but a known program may have written it.
-    line = None if error else known_line(found.ranking)
+    line = None if error else brief_line(found.ranking)
     if queue is None:
         if error:
             return _of_logged(_most_waiting(context), error)

@@ -146,7 +146,7 @@ def filled_in(
 
     shown_by = shown_by_queue(values["queue"])
     if "consumer" in values:
-        shown_by |= dict.fromkeys(("REVISION", "COMMIT"), values["consumer_revisions"])
+        shown_by["REVISION"] = values["consumer_revisions"]
     shown_by["VERSION"] = f"aws lambda list-versions-by-function {values['function_option']}"
     shown_by["ALIAS"] = f"aws lambda list-aliases {values['function_option']}"
     return with_meanings(in_each_language(text, fill), shown_by)

@@ -31,7 +31,7 @@ from watchme_analysis.inference.findings import (
     state_fact,
     time_span,
 )
-from watchme_analysis.inference.known_lines import known_line, unknown_lines
+from watchme_analysis.inference.known_lines import brief_line, unknown_lines
 from watchme_analysis.present.short_answer import next_steps, remedy_steps
 from watchme_analysis.text.message import (
     Choice,
@@ -61,7 +61,7 @@ def headline(context: HealthContext, found: Diagnosis) -> Text:
     """Return in one sentence which endpoint fails or is slow, since when, with the error in its own words."""
     incident = context.incident
     if incident is None:
-        line = known_line(found.ranking) if found.verdict == "inconclusive" else None
+        line = brief_line(found.ranking) if found.verdict == "inconclusive" else None
         if line is None and context.outer.empty:
             line = _strongest(found.ranking) or unknown_lines(context.table("app_log"))
         return line or _first(what_happened(context, None))

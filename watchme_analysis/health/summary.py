@@ -98,7 +98,7 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
         "container_ip": shell_word(container.rsplit(":", 1)[0], "CONTAINER_IP"),
         "detail": render(one.detail, language) if one is not None and one.detail else "",
         "paths": render(message("value", value=Names(context.endpoints, limit=MOST_PATHS)), language),
-        "assumed": "" if known_platform(context) else f" ({render(_other_logs(at.service), language)})",
+        "assumed": "" if known_platform(context) else f" ({render(message('platform-assumed'), language)})",
         "rollback": f" (`{back}`)" if (back := at.commands.get("rollback")) else "",
     }
     if "{pool_threads}" in text:
@@ -107,13 +107,6 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
     for name in (placeholders(text) & stated.keys()) - values.keys():
         values[name] = render(message("cause-text", text=stated[name]), language)
     return filled(text, values, language)
-
-
-def _other_logs(service: str) -> Message:
-    """Return how to print the log of a service, were it not in Docker, which is assumed."""
-    names = {"systemd": service, "kubernetes": f"deployment/{service}"}
-    logs = {name: commands(name, object_, object_)["log"] for name, object_ in names.items()}
-    return message("platform-assumed", **{name: Code(log) for name, log in logs.items()})
 
 
 def remedy_in(

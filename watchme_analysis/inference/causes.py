@@ -37,7 +37,7 @@ documentation) reads it from here, so that adding a cause means adding one file,
     restore = "Let the edge send {paths} to {usual} again, then check ..."  # messages are signals as well.
     consumer = true                              # for a consumer that is no Lambda function; optional
     undoes = true                                # `restore` undoes a change that began the cause; optional
-    ja.restore = "..."                           # `save` and `restore` are those of the cause by default
+    ja.restore = "..."                           # by default as the cause, as `save` and `prevent`
 
 ``tests/inference/test_cause_files.py`` checks the files: their keys, and all that they refer to.
 """
@@ -238,7 +238,9 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
     consumer, consumer_ja = found.get("consumer", {}), found.get("consumer", {}).get("ja", {})
     usual = _remedy(question, found)
     usual = replace(usual, verify=usual.verify or saves(question).get("verify", ""))
-    of_consumer = translated(consumer.get("verify", ""), consumer_ja.get("verify")) or usual.verify
+    of_consumer = {
+        name: translated(consumer[name], consumer_ja.get(name)) for name in consumer if name != "ja"
+    }
     cause = Cause(
         cause=file.removesuffix(".toml"),
         question=question,
@@ -251,15 +253,16 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
             replace(
                 own,
                 save=own.save or usual.save,
-                restore=own.restore or usual.restore,
-                verify=own.verify or (of_consumer if entry.get("consumer") else usual.verify),
+                restore=own.restore or shared.get("restore", usual.restore),
+                verify=own.verify or shared.get("verify", usual.verify),
+                prevent=own.prevent or ("" if own.restore else shared.get("prevent", usual.prevent)),
                 signals=tuple(entry["signals"]),
                 title=translated(entry.get("title", ""), entry.get("ja", {}).get("title")),
                 consumer=bool(entry.get("consumer", False)),
                 undoes=bool(entry.get("undoes", False)),
             )
             for entry in found.get("remedies", ())
-            for own in [_remedy(question, entry)]
+            for own, shared in [(_remedy(question, entry), of_consumer if entry.get("consumer") else {})]
         ),
         prior=float(found.get("prior", 0.0)),
         page=found.get("page"),
@@ -272,9 +275,7 @@ def _parsed(question: str, file: str, text: str) -> tuple[tuple[bool, int], Caus
         undo=named("undo"),
         complement=complement,
         follows=tuple(found.get("follows", ())),
-        consumer={
-            name: translated(consumer[name], consumer_ja.get(name)) for name in consumer if name != "ja"
-        },
+        consumer=of_consumer,
         events={name: tuple(names) for name, names in found.get("events", {}).items()},
     )
     return (complement, int(found.get("order", 0))), cause

@@ -7,6 +7,7 @@ counts for both questions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -44,6 +45,8 @@ MOST_TEXTS = 20_000
 MOST_QUOTED = 120
 # Group of these signals: of several lines, the strongest counts in full.
 GROUP = "known lines"
+# What ends a clause, and a sentence, by language.
+_CLAUSE_END, _STOP = re.compile(r"; |\.(?: |$)|。"), {"en": ".", "ja": "。"}
 # Fact of an observation that holds commands.
 COMMANDS = "commands"
 # Grades of the causes of a message, in their order; further ones have the last. A line that has two likely
@@ -140,6 +143,15 @@ def known_line(ranking: Sequence[Ranked]) -> Text | None:
     """Return what a line of a known program says for the likeliest cause; None without one."""
     evidence = ranking[0].finding.evidence
     return next((item.statement for item in evidence if item.check == GROUP and item.weight > 0), None)
+
+
+def brief_line(ranking: Sequence[Ranked]) -> Text | None:
+    """Return :func:`known_line` with the first clause of what it means alone, for a headline."""
+    said = known_line(ranking)
+    if not (isinstance(said, Message) and isinstance(meaning := said.values["meaning"], Message)):
+        return said
+    brief = in_each_language(meaning, lambda language, text: _CLAUSE_END.split(text)[0] + _STOP[language])
+    return message(said.id, **{**said.values, "meaning": value_of(brief)})
 
 
 def unknown_lines(log: pd.DataFrame) -> Message | None:

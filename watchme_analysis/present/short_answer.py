@@ -261,12 +261,18 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
     return [*lines[:room], *shown[: max(0, left)], *last]
 
 
+def _same(statement: Text, headline: Text) -> bool:
+    """Return whether a headline says a statement, which it may shorten after the line that both quote."""
+    lines = [one for one in (statement, headline) if isinstance(one, Message) and one.id == "known-line"]
+    return statement == headline or (len(lines) == 2 and lines[0].values["error"] == lines[1].values["error"])
+
+
 def reasons(found: Diagnosis) -> tuple[Evidence, ...]:
     """Return the strongest evidence for the cause, of an open one for the likeliest."""
     entries = [entry for entry in found.ranking if entry.finding.cause == found.cause]
     entries = entries or [*undecided(found.ranking)[:1]]
     known = [item for entry in entries for item in entry.finding.evidence if item.weight > 0]
-    evidence = [item for item in known if item.statement != found.headline]
+    evidence = [item for item in known if not _same(item.statement, found.headline)]
     return tuple(sorted(evidence, key=lambda item: -item.weight)[:MOST_REASONS])
 
 

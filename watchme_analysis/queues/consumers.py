@@ -76,8 +76,12 @@ class Consumer:
         return None if self.log_group is None else ("log_events", "log_group", self.log_group)
 
     def commands(self, since: str) -> Mapping[str, str]:
-        """Return the commands that show, start and roll back, print revisions, and the log since a time."""
+        """Return the commands that show, start and roll back, print revisions, and the log since a time.
+
+        No platform but ECS and Kubernetes keeps the version that ran before.
+        """
         platform, wanted = self.runtime or self.platform, str(self.desired or 1)
+        revisions = back = ""
         name = shell_word(self.name if self.runtime is None else self.unit or "CONTAINER", "CONTAINER")
         log = f"aws logs tail {shell_word(self.log_group or 'LOG_GROUP', 'LOG_GROUP')} --since {since}"
         if platform == "ecs":
@@ -92,31 +96,23 @@ class Consumer:
             group = f"--auto-scaling-group-name {name}"
             state = f"aws autoscaling describe-scaling-activities {group}"
             start = f"aws autoscaling set-desired-capacity {group} --desired-capacity {wanted}"
-            revisions = f"aws autoscaling describe-instance-refreshes {group}"
-            back = f"aws autoscaling rollback-instance-refresh {group}"
         elif platform == "systemd":
-            tree = f"git -C $(systemctl show -p WorkingDirectory --value {name})"
             state, start = f"systemctl status {name}", f"systemctl restart {name}"
-            revisions = f"{tree} log --oneline -5"
-            back = f"{tree} checkout COMMIT && {start}"
             # Spans of time begin with a sign, and old versions know no RFC 3339 (systemd.time(7)).
             moment = since.replace("T", " ").replace("Z", " UTC")
             log = f"journalctl -u {name} --since {shell_word(moment if moment != since else f'-{since}')}"
         elif platform == "docker":
-            state, start, revisions = "docker ps --all", f"docker restart {name}", "docker images"
-            image = f"$(docker inspect -f '{{{{.Config.Image}}}}' {name})"
-            back = f"docker tag IMAGE {image} && docker compose up -d --no-build"
+            state, start = "docker ps --all", f"docker restart {name}"
             log = f"docker logs --since {since} {name}"
         else:
             of = f"{name}{' -n ' + shell_word(self.cluster) if self.cluster else ''}"
             state = f"kubectl describe deployment {of}"
             start = f"kubectl scale deployment {of} --replicas={wanted}"
-            revisions = f"kubectl rollout history deployment {of}"
             back = f"kubectl rollout undo deployment {of}"
             log = f"kubectl logs deployment/{of} --previous"
         return {
-            "consumer": name, "consumer_state": state, "consumer_start": start, "consumer_back": back,
-            "consumer_log": log, "consumer_revisions": revisions,
+            "consumer": name, "consumer_state": state, "consumer_start": start, "consumer_log": log,
+            "consumer_rollback": f" (`{back}`)" if back else "", "consumer_revisions": revisions,
         }  # fmt: skip
 
 

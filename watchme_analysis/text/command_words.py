@@ -41,8 +41,6 @@ _SHOWN_BY = {
     "REVISION": "aws ecs list-task-definitions --sort DESC",
     "VERSION": "aws lambda list-versions-by-function --function-name FUNCTION",
     "ALIAS": "aws lambda list-aliases --function-name FUNCTION",
-    "IMAGE": "docker images",
-    "COMMIT": "git log --oneline",
     "TASK": "aws ecs list-tasks --cluster CLUSTER",
     "FAMILY": "aws ecs list-task-definition-families",
     "TARGET_GROUP_ARN": "aws elbv2 describe-target-groups",

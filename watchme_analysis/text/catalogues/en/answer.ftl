@@ -157,9 +157,9 @@ fact-error = Error: { $value }
 
 # Cause
 answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $beside ->
-    [linked] {" "}Also, without a figure of its own: { $linked }.
-    [others] {" "}A second fault, without a figure of its own: { $others }.
-    [both] {" "}Also, without a figure of its own: { $linked }. A second fault: { $others }.
+    [linked] {" "}Connected with it: { $linked }.
+    [others] {" "}A second fault beside it: { $others }.
+    [both] {" "}Connected with it: { $linked }. A second fault: { $others }.
    *[none] {""}
   }
 answer-cause-named = { $title } ({ $name })

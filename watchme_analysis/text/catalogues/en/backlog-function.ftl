@@ -19,7 +19,7 @@ backlog-failures = { $attempts ->
   }
 backlog-errors = { $kind ->
     [receipt] { $errors } of { $total } logged errors of { $function } say that the visibility timeout was over before the message was deleted or extended, such as { $example }.
-    [function] { $errors } of { $total } logged errors of { $function } name its own code or settings, such as { $example }.
+    [function] { $errors } of { $total } logged errors of { $function } are faults of its own, such as { $example }.
     [unreachable] { $errors } of { $total } logged errors of { $function } report an API that does not respond (connection refused, 502, 503), such as { $example }.
     [server-error] { $errors } of { $total } logged errors of { $function } are internal errors of the API (500), such as { $example }.
     [overload] { $errors } of { $total } logged errors of { $function } report an API that asks for fewer requests, such as { $example }.

@@ -170,7 +170,7 @@ health-callers-wait-detail = Requests of { $paths } wait for { $calls }.
 health-client-timeouts = The application logged { $lines } times that a call got no response: { $error }.
 
 # Where what runs a service has its settings
-platform-assumed = without Docker: { $systemd } or { $kubernetes }
+platform-assumed = without Docker: with journalctl or kubectl logs
 platform-memory-setting =
     { $platform ->
         [kubernetes] `resources.limits.memory` of its container

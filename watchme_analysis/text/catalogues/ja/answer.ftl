@@ -136,9 +136,9 @@ fact-error = エラー: { $value }
 
 # 原因
 answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $beside ->
-    [linked] 併せて見られる障害 (確度の算出なし): { $linked }。
-    [others] 別の障害 (確度の算出なし): { $others }。
-    [both] 併せて見られる障害 (確度の算出なし): { $linked }。別の障害: { $others }。
+    [linked] 関連する障害: { $linked }。
+    [others] 別の障害: { $others }。
+    [both] 関連する障害: { $linked }。別の障害: { $others }。
    *[none] {""}
   }
 answer-cause-named = { $title } ({ $name })

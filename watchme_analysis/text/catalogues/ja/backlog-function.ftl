@@ -16,7 +16,7 @@ backlog-failures = { $attempts ->
   }
 backlog-errors = { $kind ->
     [receipt] { $function } のログのエラー { $total } 件中 { $errors } 件は、メッセージを削除または延長する前に可視性タイムアウトが過ぎたことを示しています (例: { $example })。
-    [function] { $function } のログのエラー { $total } 件中 { $errors } 件は、コードまたは設定自体に関するものです (例: { $example })。
+    [function] { $function } のログのエラー { $total } 件中 { $errors } 件は、{ $function } 自体の障害です (例: { $example })。
     [unreachable] { $function } のログのエラー { $total } 件中 { $errors } 件は、API が応答しないことを示しています (接続拒否、502、503。例: { $example })。
     [server-error] { $function } のログのエラー { $total } 件中 { $errors } 件は、API の内部エラー (500) です (例: { $example })。
     [overload] { $function } のログのエラー { $total } 件中 { $errors } 件は、API がリクエストを減らすよう求めたものです (例: { $example })。

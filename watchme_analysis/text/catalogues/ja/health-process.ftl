@@ -138,7 +138,7 @@ health-callers-wait-detail = { $paths } へのリクエストは { $calls } を�
 health-client-timeouts = アプリケーションは、呼び出し先から応答がないことを { $lines } 回記録しました: { $error }。
 
 # サービスを動かすものの設定の場所
-platform-assumed = Docker を使っていない場合は { $systemd } または { $kubernetes }
+platform-assumed = Docker を使っていない場合は journalctl または kubectl logs
 platform-memory-setting =
     { $platform ->
         [kubernetes] コンテナの `resources.limits.memory`
