@@ -215,6 +215,15 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def said_of(entry: Entry) -> tuple[object, float]:
+    """Return all that a diagnosis names for an entry, and its confidence."""
+    said = judge.decide(entry.observations, entry.situation)
+    found = judge.layer_findings(said, entry.observations, is_incident=entry.situation.incident)
+    status = tuple(sorted((one.layer, one.status) for one in found))
+    refuted = frozenset(one.finding.cause for one in said.ranking if one.status == "refuted")
+    return (said.verdict, said.cause, said.other, said.secondary, status, refuted), said.confidence
+
+
 def main(arguments: list[str]) -> int:
     """Run one of the two commands."""
     parser = argparse.ArgumentParser(
