@@ -92,7 +92,8 @@ def state_fact(state: str | None, end: datetime | None, change: Text | None = No
 def error_times_fact(first: datetime | str, last: datetime | str) -> Fact:
     """Return when errors were logged or requests failed, for harm whose start is not known."""
     times = [datetime.fromisoformat(one) if isinstance(one, str) else one for one in (first, last)]
-    return fact("error_times", [iso_time(one) for one in times], TimeSpan(times[0], times[1]))
+    shown = Instant(times[0]) if times[0] == times[1] else TimeSpan(times[0], times[1])
+    return fact("error_times", [iso_time(one) for one in times], shown)
 
 
 def begun(start: datetime, record_start: datetime | None) -> Value:

@@ -75,7 +75,7 @@ placeholder-zone = ZONE is the id of the zone, which its overview at Cloudflare 
 collect-placeholders =
     # { $meanings }
     { $how }
-known-line-test = Run { $commands }.
+known-line-test = To tell them apart, run { $commands }.
 known-line = { $count ->
     [one] 1 line says { $error }: { $meaning }
    *[other] { $count } lines say { $error }: { $meaning }

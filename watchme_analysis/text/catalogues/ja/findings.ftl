@@ -66,5 +66,5 @@ placeholder-zone = ZONE はゾーン ID で、Cloudflare のゾーンの概要�
 collect-placeholders =
     # { $meanings }
     { $how }
-known-line-test = { $commands } を実行します。
+known-line-test = { $commands } を実行して、どの原因かを確認してください。
 known-line = { $count } 行に { $error } とあります。{ $meaning }
