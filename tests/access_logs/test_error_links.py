@@ -2,6 +2,7 @@ import json
 
 import pandas as pd
 import pytest
+from worlds.request_rows import at
 from worlds.together import together
 
 from watchme_analysis.access_logs.access_log import read_access_log
@@ -10,12 +11,7 @@ from watchme_analysis.access_logs.error_requests import errors_to_requests
 from watchme_analysis.files.evidence_file import RawFile
 from watchme_analysis.schema import conform
 
-START = pd.Timestamp("2026-03-02T04:00:00Z")
 FIRST, SECOND = "192.0.2.20:8017", "192.0.2.21:8017"
-
-
-def at(second):
-    return START + pd.Timedelta(seconds=second)
 
 
 def access(*rows):

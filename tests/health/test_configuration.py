@@ -1,18 +1,13 @@
-import json
-
-import pandas as pd
 import pytest
 
 from watchme_analysis.evidence.compose import compose_services, read_compose
 from watchme_analysis.files.evidence_file import RawFile
-from watchme_analysis.health.configuration import handlers_table, settings_by_path
+from watchme_analysis.health.configuration import settings_by_path
 from watchme_analysis.health.sections.configuration import (
-    code_table,
     settings_table,
     unhealthy_after,
 )
 from watchme_analysis.nginx_conf.parse import read_nginx_config
-from watchme_analysis.schema import conform
 from watchme_analysis.text.render import render
 
 COMPOSE = """\
@@ -117,41 +112,3 @@ def test_settings_of_two_paths_stand_side_by_side_and_what_differs_is_marked(tmp
     shown = settings_table(settings_by_path(directives, paths), paths).to_text()
     assert "60s (Nginx's own)" in shown
     assert "nginx.conf:7, nginx.conf:6" in shown
-
-
-def handlers():
-    base = {"file": "app.py", "method": "GET", "background_tasks": "[]"}
-    rows = [
-        {"function": "health", "path": "/health", "is_async": False, "runs_on": "thread_pool", "line": 9},
-        {
-            "function": "work", "method": "POST", "path": "/async-process", "is_async": True, "line": 20,
-            "runs_on": "event_loop", "background_tasks": json.dumps(["job"]),
-        },
-    ]  # fmt: skip
-    return conform("app_handlers", pd.DataFrame([base | row for row in rows]))
-
-
-def calls():
-    base = {"file": "app.py", "function": "job", "kind": "blocking_io"}
-    rows = [
-        {"call": "requests.get", "reached_from": "GET /health", "context": "thread_pool", "line": 10},
-        {
-            "call": "boto3.client().download_file", "reached_from": "POST /async-process", "line": 30,
-            "context": "background_thread_pool", "timeout_s": 60.0,
-        },
-        {"call": "asyncio.sleep", "reached_from": "GET /health", "kind": "async_wait", "line": 11},
-    ]  # fmt: skip
-    return conform("app_calls", pd.DataFrame([base | row for row in rows]))
-
-
-def test_handlers_are_distinguished_by_how_they_run_and_what_blocks_in_them():
-    frame = handlers_table(handlers(), calls()).set_index("route")
-    assert frame["written_as"].to_dict() == {"GET /health": "def", "POST /async-process": "async def"}
-    health, work = frame.loc["GET /health"], frame.loc["POST /async-process"]
-    assert health["in_answer"] == "requests.get (blocking io on the thread pool; app.py:10)"
-    assert work["in_answer"] == ""
-    assert work["in_background"] == (
-        "boto3.client().download_file (blocking io on the thread pool, at most 60 s; app.py:30)"
-    )
-    assert "thread pool" in code_table(handlers_table(handlers(), calls())).to_text()
-    assert "no application source" in code_table(handlers_table(handlers()[:0], calls()[:0])).to_text()

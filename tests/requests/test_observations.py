@@ -2,28 +2,13 @@ import math
 
 import pandas as pd
 import pytest
+from worlds.request_rows import access, at, edge
 
 from watchme_analysis.health.incident import judge_observations
 from watchme_analysis.requests.concurrency import in_flight, pile_up_start
 from watchme_analysis.requests.layers import LAYERS, layer_shares, layer_times
 from watchme_analysis.requests.observations import join_requests, observations
 from watchme_analysis.schema import conform, empty
-
-START = pd.Timestamp("2026-03-02T04:00:00Z")
-
-
-def at(second):
-    return START + pd.Timedelta(seconds=second)
-
-
-def access(*rows):
-    base = {"file": "access.log", "method": "GET", "path": "/health", "status": 200, "body_bytes": 20}
-    return conform("access_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
-
-
-def edge(*rows):
-    base = {"file": "edge.jsonl", "method": "GET", "path": "/health", "status": 200, "origin_status": 200}
-    return conform("edge_log", pd.DataFrame([base | {"line": n} | row for n, row in enumerate(rows, 1)]))
 
 
 @pytest.mark.parametrize("absent", ["access_log", "edge_log"])
