@@ -64,7 +64,12 @@ def test_errors_stand_in_for_a_log_without_times():
         "error_log",
         pd.DataFrame(
             [
-                {"file": "error.log", "time": at(3), "kind": "upstream_timeout_header", "path": "/health"},
+                {
+                    "file": "error.log",
+                    "time": at(3),
+                    "kind": "upstream_timeout_header",
+                    "path": "/svc/health",
+                },
                 {"file": "error.log", "time": at(4), "kind": "reload"},
             ]
         ),
@@ -125,7 +130,7 @@ def test_layers_add_up_to_the_mean_where_nginx_answered_some_requests_by_itself(
     refused = {"request_time_s": 0.0, "status": 503}
     log = access({"time": at(1)} | passed, *({"time": at(second)} | refused for second in (2, 3, 4)))
     layers = layer_times(join_requests(log, empty("edge_log")))
-    row = layer_shares(layers, ["/health"]).iloc[0]
+    row = layer_shares(layers, ["/svc/health"]).iloc[0]
     assert (row["requests"], row["header_s"]) == (4, pytest.approx(0.2))
     assert row[[f"{layer}_s" for layer in LAYERS]].sum() == pytest.approx(layers["total_s"].mean())
     assert math.isnan(row["edge_s"])
