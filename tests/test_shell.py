@@ -206,3 +206,5 @@ def test_a_value_that_a_sentence_or_a_program_would_misread_is_replaced():
         assert shell_option("--queue", value, "NAME") == option
     assert shell_option("--queue", "a`b") == "--queue 'a`b'"
     assert [shell_path(path) for path in ("-x", Path("a b"))] == ["./-x", "'a b'"]
+    # Control characters, which could hide a part of a command on the terminal, become question marks.
+    assert shell_word("a\x1b[2K\r\u202eb\n") == "'a?[2K??b?'"
