@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-# Remedies that are plans, applied by `apply_plan`; the others are runs on a queue.
+# Remedies that are plans, applied by `apply_plan`; the others are runs on a queue. A new
+# remedy need not be here: its test kills it at every moment.
 PLANS = ("alarms", "settings", "deploy", "fifo")
 REMEDIES = ("redrive", "archive", "purge", *PLANS)
 REGION = "ap-southeast-2"

@@ -336,7 +336,7 @@ DESTINATION = {
 
 
 @together("kind", DESTINATION)
-def test_what_each_destination_requires(kind):
+def test_a_destination_without_a_required_key_is_refused(kind):
     start = f'[destinations.a]\ntype = "{kind}"\n'
     check_text(start + DESTINATION[kind])
     for line in DESTINATION[kind].splitlines():

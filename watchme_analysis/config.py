@@ -70,6 +70,7 @@ class _Check(NamedTuple):
     allowed: Text
     parse: Callable[[Any], Any]
     is_path: bool = False
+    is_required: bool = False
 
 
 def _matching(pattern: str) -> Callable[[Any], str]:
@@ -147,6 +148,11 @@ def _one_of(*allowed: str) -> _Check:
     *rest, last = (f'"{each}"' for each in allowed)
     said = error_message("allowed-choices", rest=Resource(", ".join(rest)), last=Resource(last))
     return _Check(said, _matching("|".join(map(re.escape, allowed))))
+
+
+def _required(check: _Check) -> _Check:
+    """Return the check of a key without which a table is refused."""
+    return check._replace(is_required=True)
 
 
 def _allowed(message_id: str, example: str) -> Message:
@@ -401,9 +407,11 @@ _SYSTEM_NAMES = {
 _RETENTION = {"keep": _DAYS, "keep_incidents": _TRUTH}
 # Keys of each type of destination.
 _DESTINATIONS: dict[str, dict[str, _Check]] = {
-    "files": {"folder": _PATH, "url": _URL, **_RETENTION},
+    "files": {"folder": _required(_PATH), "url": _URL, **_RETENTION},
     "s3": {
-        "bucket": _Check(error_message("allowed-bucket"), _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")),
+        "bucket": _required(
+            _Check(error_message("allowed-bucket"), _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"))
+        ),
         "prefix": _Check(error_message("allowed-text"), _name),
         "encryption": _one_of("AES256", "aws:kms"),
         "kms_key": _Check(error_message("allowed-kms-key"), _name),
@@ -411,36 +419,28 @@ _DESTINATIONS: dict[str, dict[str, _Check]] = {
         **_RETENTION,
     },
     "sns": {
-        "topic": _Check(error_message("allowed-topic"), _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+")),
+        "topic": _required(
+            _Check(error_message("allowed-topic"), _matching(r"arn:aws[\w-]*:sns:\S+:\d{12}:\S+"))
+        ),
         "format": _one_of("text", "amazon-q"),
     },
     "slack": {
-        "webhook": _SECRET,
+        "webhook": _required(_SECRET),
         "token": _SECRET,
         "channel": _Check(error_message("allowed-channel"), _matching(r"#?[^\s#]+")),
         "api": _URL,
     },
-    "apprise": {"url": _SECRET},
+    "apprise": {"url": _required(_SECRET)},
     "email": {
-        "to": _Check(error_message("allowed-addresses"), _each(_ADDRESS_FORM)),
-        "from": _Check(error_message("allowed-address"), _ADDRESS_FORM),
-        "smtp": _Check(error_message("allowed-host-port"), _matching(r"[\w.-]+:\d+")),
+        "to": _required(_Check(error_message("allowed-addresses"), _each(_ADDRESS_FORM))),
+        "from": _required(_Check(error_message("allowed-address"), _ADDRESS_FORM)),
+        "smtp": _required(_Check(error_message("allowed-host-port"), _matching(r"[\w.-]+:\d+"))),
         "tls": _one_of("starttls", "tls", "none"),
         "user": _Check(error_message("allowed-smtp-user"), _name),
         "password": _SECRET,
     },
-    "eventbridge": {"bus": _Check(error_message("allowed-bus"), _name)},
-    "markdown": {"folder": _PATH},
-}
-_REQUIRED = {
-    "files": ("folder",),
-    "s3": ("bucket",),
-    "sns": ("topic",),
-    "slack": ("webhook",),
-    "apprise": ("url",),
-    "email": ("from", "smtp", "to"),
-    "eventbridge": ("bus",),
-    "markdown": ("folder",),
+    "eventbridge": {"bus": _required(_Check(error_message("allowed-bus"), _name))},
+    "markdown": {"folder": _required(_PATH)},
 }
 # Keys that replace a required one, by type and key.
 _INSTEAD = {("slack", "webhook"): ("token", "channel")}
@@ -903,7 +903,7 @@ def _destination(path: Path, name: str, stated: dict[str, Any]) -> dict[str, Any
         stated = {"type": stated["type"]}
     found = _table(path, name, stated, _OF_ALL_DESTINATIONS | of_type)
     kind = found["type"]
-    for key in _REQUIRED[kind]:
+    for key in (key for key, check in of_type.items() if check.is_required):
         others = _INSTEAD.get((kind, key), ())
         is_replaced = not found.keys().isdisjoint(others)
         if is_replaced and key in found:

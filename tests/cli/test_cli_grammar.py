@@ -24,18 +24,6 @@ WITHOUT_ROWS = {
     "schedule remove": "shows the units; `schedule list` has rows",
 }
 WITHOUT_TO = {"cause", "config trust", "lab", "mcp", "schedule install", "schedule remove"}
-CALL_AWS = {
-    "alarms apply", "alarms plan", "alarms undo", "alarms verify", "audit", "case pull", "config check",
-    "config init", "config show", "deploy apply", "deploy plan", "deploy rollback", "fifo apply",
-    "fifo check", "fifo plan", "fifo undo", "guard", "loadtest", "notify test", "probe", "query run",
-    "queue archive", "queue purge", "redrive", "run", "settings apply", "settings plan", "settings undo",
-}  # fmt: skip
-OVER_A_WINDOW = {"access", "alarms backtest", "case pull", "diagnose", "query run", "report", "simulate"}
-ABOUT_A_QUEUE = {
-    "alarms backtest", "alarms export", "alarms plan", "audit", "case pull", "config init", "diagnose",
-    "fifo advise", "fifo check", "fifo plan", "guard", "loadtest", "queue archive", "queue purge", "redrive",
-    "report", "settings plan", "simulate",
-}  # fmt: skip
 # Options of one meaning: the same sentence in each command but those that are named, for a reason.
 SAME = {
     "--output": set(), "--json": set(), "--csv": set(), "--language": set(),
@@ -87,17 +75,21 @@ def having(options, option):
     return {command for command, found in options.items() if option in found}
 
 
-def test_commands_have_the_options_that_suit_them(options):
+def arguments(command):
+    return {param.name for param in command.params if isinstance(param, click.Argument)}
+
+
+def test_commands_have_the_options_that_suit_them(commands, options):
     everything = set(options)
     assert set(WITHOUT_ROWS) <= everything
     for option in OUTPUT:
         assert having(options, option) == everything - set(WITHOUT_ROWS), option
     assert having(options, "--to") == everything - WITHOUT_TO
-    for option in ("--profile", "--region"):
-        assert having(options, option) == CALL_AWS, option
-    for option in ("--since", "--until"):
-        assert having(options, option) == OVER_A_WINDOW, option
-    assert having(options, "--queue") == ABOUT_A_QUEUE
+    call_aws = having(options, "--profile")
+    assert having(options, "--print-policy") < call_aws == having(options, "--region")
+    assert having(options, "--since") == having(options, "--until")
+    of_a_queue = {name for name, (command, _) in commands.items() if "queue" in arguments(command)}
+    assert of_a_queue and of_a_queue < having(options, "--queue")
     for option in ("--language", "-v", "--debug"):
         assert having(options, option) == everything, option
 

@@ -76,6 +76,12 @@ def test_slack_receives_blocks_in_which_evidence_mentions_nobody(slack, webhook)
     assert len(blocks[0]["text"]["text"]) == 150 and len(blocks[3]["text"]["text"]) == 3000
 
 
+def test_a_token_makes_only_slack_an_app(tmp_path):
+    sender = made(tmp_path, "markdown", folder=str(tmp_path / "incidents"), token="env:ABSENT")
+    sender.send(DELIVERY)
+    assert [*(tmp_path / "incidents").iterdir()]
+
+
 def mattermost(tmp_path, webhook):
     """Return the sender of a service that Apprise knows by the address of a webhook."""
     address = webhook.url.replace("http", "mmost", 1).replace("/services/T0/B0/secret-part", "/secret-part")

@@ -222,8 +222,9 @@ def test_plans_change_only_what_their_steps_name(tmp_path, subtests):
         with subtests.test(what):
             path.write_text(json.dumps(plan_of(remedy, step).to_dict()))
             assert refusal(read_plan, path)["error-plan-call"]["reason"] == reason
-    path.write_text(json.dumps(plan_of("loadtest").to_dict()))
-    assert refusal(read_plan, path) == {"error-plan-remedy": {"path": str(path), "remedy": "loadtest"}}
+    for remedy in ("loadtest", "every-plan", "readings", "naming"):
+        path.write_text(json.dumps(plan_of(remedy).to_dict()))
+        assert refusal(read_plan, path) == {"error-plan-remedy": {"path": str(path), "remedy": remedy}}
 
 
 def test_new_queue_grants_only_what_the_old_one_grants(tmp_path):

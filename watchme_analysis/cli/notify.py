@@ -39,9 +39,8 @@ Examples:
 def notify_test(out: Printer, names: tuple[str, ...], profile: str | None, region: str | None) -> Result:
     """Send a sample to each DESTINATION of watchme.toml, by default to all, and print what arrived.
 
-    A chat, a mailbox, a topic and an event bus receive a message that calls itself a sample. Folders and
-    buckets of reports receive one small file, `.watchme-sample.txt`, which each test replaces, and no report.
-    Nothing is sent a second time.
+    Each receives a message that calls itself a sample; folders and buckets of reports receive one small file
+    instead, `.watchme-sample.txt`, which each test replaces. Nothing is sent a second time.
 
     The exit code is 1 if a destination did not confirm its sample.
     """

@@ -40,11 +40,6 @@ _Path: TypeAlias = tuple[str, ...]
 ACCESS_POLICY = "Attributes.Policy"
 SOURCE_QUEUE = "EventSourceArn"
 SOURCE_DLQ = "Attributes.RedrivePolicy"
-# Parameters that name what a call changes; a step must name it as well. A call with none of them is refused,
-# so a new remedy adds its own here.
-_NAMING = (
-    "QueueUrl", "QueueName", "FunctionName", "EventSourceArn", "AlarmName", "AlarmNames", "TopicArn", "Name",
-)  # fmt: skip
 _REGION = re.compile(r"(?<![a-z0-9-])[a-z]{2}(?:-[a-z]+)+-\d(?![a-z0-9-])")
 
 
@@ -144,7 +139,7 @@ def check_conditions(conditions: Iterable[Condition], path: Path) -> None:
 
 
 def _is_reading(call: Call) -> bool:
-    return call.api_name in _table()["readings"]
+    return call.api_name in _table()["every-plan"]["readings"]
 
 
 def _check_readings(plan: Plan, conditions: Iterable[Condition]) -> None:
@@ -195,7 +190,7 @@ def _markers(value: Any) -> Iterator[str]:
 
 def _named(call: Call) -> list[str]:
     """Return the names of the resources that the parameters of a call state."""
-    values = [call.parameters[key] for key in _NAMING if key in call.parameters]
+    values = [call.parameters[key] for key in _table()["every-plan"]["naming"] if key in call.parameters]
     # The name of an alias, and the function that a queue invokes, are beside the resource.
     if call.api_name == "lambda update_alias":
         values = values[:1]

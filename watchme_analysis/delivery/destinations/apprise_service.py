@@ -9,15 +9,12 @@ import logging
 import os
 import re
 
-from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender
+from watchme_analysis.delivery.destinations.base import Delivery, DeliveryError, Sender, mentioning_nobody
 from watchme_analysis.delivery.destinations.http_post import status_error
 from watchme_analysis.errors import InputError
 from watchme_analysis.installation import require
 from watchme_analysis.text.render import as_message, error_message
 
-# Texts by which a chat notifies a group, mentions somebody or shows a link.
-_MENTION = re.compile(r"(?<=@)(?=(?:all|channel|everyone|here)\b)|(?<=<)(?=[!@#])|(?<=\])(?=\()")
-_UNSEEN = "\N{ZERO WIDTH SPACE}"
 # Apprise returns whether a message was sent. Why it was not is in its log: the status of the response, or the
 # exception where none came.
 _STATUS = re.compile(r"^\S+ \S+ - WARNING - .*\berror=(\d{3})", re.MULTILINE)
@@ -45,7 +42,7 @@ class AppriseSender(Sender):
             service.verify_certificate = authority  # type: ignore[assignment]  # for `verify` of requests
         chat = Apprise()
         chat.add(service)
-        title, *lines = (_MENTION.sub(_UNSEEN, line) for line in delivery.content.lines())
+        title, *lines = map(mentioning_nobody, delivery.content.lines())
         with LogCapture(level=logging.DEBUG) as log:  # type: ignore[no-untyped-call]
             if chat.notify("\n".join(lines).strip(), title):
                 return str(service.service_name)

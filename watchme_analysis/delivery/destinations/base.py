@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 PAGE_FORM, POSTMORTEM_FORM = "page", "postmortem"
 # File that shows whether a place for reports can be written.
 SAMPLE_FILE = ".watchme-sample.txt"
+# Texts by which a chat notifies a group, mentions somebody or shows a link.
+_MENTION = re.compile(r"(?<=@)(?=(?:all|channel|everyone|here)\b)|(?<=<)(?=[!@#])|(?<=\])(?=\()")
+_UNSEEN = "\N{ZERO WIDTH SPACE}"
 # Returns the account in a region for calls that are not repeated, because a repetition would deliver twice;
 # None is the configured region.
 AwsOf: TypeAlias = "Callable[[str | None], Aws]"
@@ -53,6 +57,7 @@ class DeliveryError(ServiceError):
 class Delivery:
     """A notice as a destination receives it.
 
+    ``notice.thread`` names the incident, whose end has `RESOLVED` of `delivery.changes` in ``notice.kinds``.
     ``content`` is in the language and at the level of redaction of the destination, as is ``page``, the
     folder or file of the report in the form of the sender. The last reports of ``open_incidents`` must be
     kept. ``thread_root`` is the receipt of the first message of the same thread here.
@@ -112,6 +117,11 @@ class Sender:
 def sample_text(delivery: Delivery) -> bytes:
     """Return the content of the file of a sample."""
     return ("\n".join(delivery.content.lines()) + "\n").encode(errors="backslashreplace")
+
+
+def mentioning_nobody(text: str) -> str:
+    """Return a plain text in which evidence can neither mention anybody in a chat nor make a link."""
+    return _MENTION.sub(_UNSEEN, text)
 
 
 def cut(text: str, longest: int) -> str:

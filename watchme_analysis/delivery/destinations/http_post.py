@@ -76,7 +76,7 @@ def _pool(url: str) -> Any:
     except ValueError:
         host, is_valid = None, False
     if not host or not is_valid:
-        raise DeliveryError(error_message("error-secret-no-url"))
+        raise DeliveryError(error_message("error-destination-no-url"))
     context = ssl.create_default_context()
     proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme)
     return ProxyManager(proxy, ssl_context=context) if proxy else PoolManager(ssl_context=context)

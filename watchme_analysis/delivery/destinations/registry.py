@@ -36,7 +36,8 @@ _SENDERS: dict[str, type[Sender]] = {
 
 def type_of_sender(destination: Destination) -> type[Sender]:
     """Return the class of the sender of a destination."""
-    return SlackAppSender if "token" in destination.settings else _SENDERS[destination.type]
+    is_app = destination.type == "slack" and "token" in destination.settings
+    return SlackAppSender if is_app else _SENDERS[destination.type]
 
 
 def sender_of(destination: Destination, state: Path, aws_of: AwsOf) -> Sender:

@@ -37,7 +37,7 @@ error-package-no-zip = { $path } can't be read as a zip: { $problem }.
 error-package-many-files = { $folder } has more than { $most } files: give the folder of a function.
 error-plan-unreadable = The plan { $path } can't be read ({ $reason }).
 error-plan-foreign = { $path } is not a plan: write one with `watchme … plan CASE --to { $target }`.
-error-plan-remedy = { $path } is a plan of `{ $remedy }`, which applies no plans: make one with `watchme alarms`, `deploy`, `fifo` or `settings`.
+error-plan-remedy = { $path } is a plan of `{ $remedy }`, which applies no plans: make one with a command such as `watchme settings plan`.
 error-plan-call = { $path } is refused, and nothing was called: { $reason ->
     [operation] a plan of `{ $remedy }` never calls { $call }
     [reading] a condition of a plan only reads, and { $call } is no reading of `{ $remedy }`

@@ -37,7 +37,7 @@ error-package-no-zip = { $path } を zip として読み取れません: { $prob
 error-package-many-files = { $folder } には { $most } 個を超えるファイルがあります。関数のフォルダを指定してください。
 error-plan-unreadable = 計画 { $path } を読み取れません ({ $reason })。
 error-plan-foreign = { $path } は計画ではありません。`watchme … plan CASE --to { $target }` で作成してください。
-error-plan-remedy = { $path } は `{ $remedy }` の計画ですが、このコマンドが適用する計画はありません。`watchme alarms`、`deploy`、`fifo`、`settings` のいずれかで作成してください。
+error-plan-remedy = { $path } は `{ $remedy }` の計画ですが、このコマンドが適用する計画はありません。`watchme settings plan` などのコマンドで作成してください。
 error-plan-call = { $path } は拒否されました。何も呼び出していません。{ $reason ->
     [operation] `{ $remedy }` の計画が { $call } を呼び出すことはありません
     [reading] 計画の条件は読み取りだけですが、{ $call } は `{ $remedy }` の読み取りではありません
