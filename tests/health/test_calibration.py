@@ -37,13 +37,16 @@ FIGURES = {
         ("no_incident", 0.9, "track-record-sure", {"count": 42, "low": 0.9, "right": 41}),
         ("supported", 0.83, "track-record", {"count": 10, "low": 0.8, "high": 0.9, "right": 8}),
         ("supported", 0.3, "track-record-none", {}),
-        ("inconclusive", 0.5, "track-record-inconclusive", {"open": 4}),
     ],
 )
 def test_the_track_record_counts_verdicts_as_sure_as_this_one(verdict, confidence, message_id, numbers):
     said = track_record(verdict, confidence, FIGURES)
     values = {name: next(iter(to_json(value).values())) for name, value in said.values.items()}
     assert (said.id, values) == (message_id, {"cases": 60, "date": "2026-01-02", **numbers})
+
+
+def test_an_open_verdict_has_no_track_record():
+    assert track_record("inconclusive", 0.5, FIGURES) == ""
 
 
 def test_the_figures_that_ship_add_up_and_are_those_of_the_page():

@@ -180,11 +180,15 @@ def _diagnose(inv: Investigation, others: Sequence[OtherIncident] = ()) -> tuple
     named = cause or (group[0].finding.cause if fault and len(group) > 1 else None)
     found = replace(found, extra={**found.extra, "fault": fault})
     queue = judged.shown_by.get(str(cause))
+    candidates = [
+        (cause_of(context, one, judged.shown_by.get(one)).name, remedy(one).restore)
+        for one in (entry.finding.cause for entry in group)
+    ]
     found = replace(
         found,
         headline=headline(found, context, inv.table("app_log")),
         facts=facts(inv, context, found, change),
-        now=steps(inv, context, found, queue, None if named is None else remedy(named)),
+        now=steps(inv, context, found, queue, None if named is None else remedy(named), candidates),
     )
     return replace(found, summary=summary(found, context, judged, change)), judged
 

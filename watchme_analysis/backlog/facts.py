@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,8 @@ CPU_ROSE = 20.0
 # that points of CloudWatch which come late do not explain it; both by choice.
 SILENCE_RATIO = 2
 SILENCE_S = 900.0
+# Affected resources that are named; others are counted.
+MOST_AFFECTED = 6
 # Share of failed invocations from which failing itself is the headline, beside a backlog.
 MOSTLY = 0.5
 
@@ -275,7 +277,9 @@ def facts(
     tried = round(sum(one.base for one in failing))
     shown_failed: Value | int = message("count-unknown") if failed is None else failed
     if failed:
-        shown_failed = message("fact-of-total", part=failed, total=tried)
+        name = "fact-of-functions" if len(failing) > 1 else "fact-of-total"
+        many = {"functions": len(failing)} if len(failing) > 1 else {}
+        shown_failed = message(name, part=failed, total=tried, **many)
     attempts = "messages" if any(item.pipeline.by_message for item in context.affected) else "invocations"
     missed = None if extra["missed_work_may_have_run"] else extra["missed_work"]
     unit = unit_of(work_item_settings(inv))
@@ -283,10 +287,10 @@ def facts(
     items = None if missed is None or (waiting and not missed) else len(missed)
     dated = [error[name] for name in ("first", "last") if error[name]] if error else []
     listed = [
-        fact("affected_resource", names if names or calm else None, Names(tuple(names))),
+        fact("affected_resource", names if names or calm else None, Names(tuple(names), limit=MOST_AFFECTED)),
         fact("first_harm", iso_time(start), None if start is None else begun(start, earlier)),
         *([error_times_fact(dated[0], dated[-1])] if start is None and dated else []),
-        state_fact(state, found.incident_end, _ending(inv, context, found)),
+        state_fact(state, _last_harm(context, found), _ending(inv, context, found)),
         inv.data_end(),
         _preceding(inv, context, start, change),
         *map(_consumer, consumers),
@@ -366,6 +370,15 @@ def _preceding(
         return fact("preceding_change", iso_time(change.time), shown)
     none_seen = message("fact-no-change") if _changes_known(inv) else None
     return fact("preceding_change", "none" if none_seen else None, none_seen)
+
+
+def _last_harm(context: BacklogContext, found: Diagnosis) -> datetime | None:
+    """Return when harm ended: with the change that ended the incident, else with its last sign of trouble."""
+    end = found.incident_end
+    if end is None or any(change.time == end for change in context.changes):
+        return end
+    spans = (trouble_span(queue) for queue in context.affected if not reaches_end(queue))
+    return max([end, *(span[1] for span in spans if span is not None and span[0] <= end)])
 
 
 def _ending(inv: Investigation, context: BacklogContext, found: Diagnosis) -> Text | None:
@@ -486,8 +499,12 @@ def steps(
     found: Diagnosis,
     queue: str | None,
     remedy: Remedy | None,
+    candidates: Sequence[tuple[Text, Text]],
 ) -> tuple[Step, ...]:
-    """Return what to do now: save evidence, then restore and prevent, or without a remedy the next test."""
+    """Return what to do now: save evidence, then restore and prevent, or without a remedy the next test.
+
+    ``candidates`` are the causes of an open verdict, each with what restores service.
+    """
     if found.verdict == "no_incident":
         return ()
     shared = saves(QUESTION)
@@ -498,7 +515,7 @@ def steps(
         # The consumer must be known before it can be tested.
         is_known = not context.queues or context.by_harm[0].pipeline.drained_by is not None
         first = [item for item in found.missing_evidence if not is_known and asks_for_consumer(item)]
-        return next_steps(() if first else found.ranking, first or found.missing_evidence, save)
+        return next_steps(() if first else found.ranking, first or found.missing_evidence, save, candidates)
     redrive = found.extra["dead_letters_of_incident"] and filled_in(shared["redrive"], context, queue)
     return remedy_steps(
         save=save,

@@ -13,14 +13,15 @@ SURE = 0.9
 
 
 def track_record(verdict: str, confidence: float, figures: Mapping[str, Any] | None = None) -> Text:
-    """Return in a sentence how often verdicts like this one were right; empty when nothing is known."""
+    """Return in a sentence how often verdicts like this one were right.
+
+    It is empty for open verdicts, and where nothing is known.
+    """
     found = measured("health") if figures is None else figures
     unseen = found.get("unseen", {})
-    if not unseen.get("cases"):
+    if verdict == "inconclusive" or not unseen.get("cases"):
         return ""
     made: dict[str, Value] = {"cases": Count(unseen["cases"]), "date": Resource(found["date"])}
-    if verdict == "inconclusive":
-        return message("track-record-inconclusive", **made, open=Count(unseen["open"]))
     low, high = (SURE, 1.0) if confidence >= SURE else _bounds(found, confidence)
     mine = [one for one in unseen["bins"] if low <= one["low"] and one["high"] <= high]
     count, right = (sum(one[name] for one in mine) for name in ("count", "right"))

@@ -209,7 +209,12 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
         found,
         headline=headline(context, found),
         facts=facts(context, found),
-        now=steps(context, found, [*map(remedy, names)]),
+        now=steps(
+            context,
+            found,
+            [*map(remedy, names)],
+            [(known[one].name, remedy(one).restore) for one in (entry.finding.cause for entry in group)],
+        ),
     )
     return replace(
         found,

@@ -247,13 +247,21 @@ def _ending(context: HealthContext) -> Text | None:
     return None
 
 
-def steps(context: HealthContext, found: Diagnosis, remedies: Sequence[Remedy]) -> tuple[Step, ...]:
-    """Return what to do now: save evidence, then restore and prevent, or without a remedy the next test."""
+def steps(
+    context: HealthContext,
+    found: Diagnosis,
+    remedies: Sequence[Remedy],
+    candidates: Sequence[tuple[Text, Text]],
+) -> tuple[Step, ...]:
+    """Return what to do now: save evidence, then restore and prevent, or without a remedy the next test.
+
+    ``candidates`` are the causes of an open verdict, each with what restores service.
+    """
     if found.verdict == "no_incident":
         return ()
     usual = filled_in(context, saves("health")["log"])
     if not remedies:
-        return next_steps(found.ranking, found.missing_evidence, usual)
+        return next_steps(found.ranking, found.missing_evidence, usual, candidates)
 
     def joined(kind: str) -> Text | None:
         return sentences(*dict.fromkeys(getattr(remedy, kind) for remedy in remedies))

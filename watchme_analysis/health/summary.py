@@ -75,6 +75,13 @@ def filled_in(context: HealthContext, text: Text, one: Observation | None = None
     return with_meanings(said, shown_by)
 
 
+def _paths(context: HealthContext) -> Message:
+    """Return the affected paths as a text names them; where they are unknown, that it is about requests."""
+    if not context.endpoints:
+        return message("these-requests")
+    return message("value", value=Names(context.endpoints, limit=MOST_PATHS))
+
+
 def _filled_in_language(context: HealthContext, text: str, one: Observation | None, language: str) -> str:
     if "{" not in text:
         return text
@@ -97,7 +104,7 @@ def _filled_in_language(context: HealthContext, text: str, one: Observation | No
         **{name: render(place, language) for name, place in settings(at.platform).items()},
         "container_ip": shell_word(container.rsplit(":", 1)[0], "CONTAINER_IP"),
         "detail": render(one.detail, language) if one is not None and one.detail else "",
-        "paths": render(message("value", value=Names(context.endpoints, limit=MOST_PATHS)), language),
+        "paths": render(_paths(context), language),
         "assumed": "" if known_platform(context) else f" ({render(message('platform-assumed'), language)})",
         "rollback": f" (`{back}`)" if (back := at.commands.get("rollback")) else "",
     }

@@ -436,8 +436,8 @@ class Diagnosis:
             One sentence: the cause, if any, and how sure it is.
         now
             Steps in their order: ``kind`` (``save`` evidence, ``restore`` service, ``verify``, ``redrive``,
-            ``prevent``; while the cause is open, ``save`` and the one next ``test``), ``text``, ``commands``;
-            empty without an incident.
+            ``prevent``; while the cause is open, ``save``, the next ``test`` and what each result asks for),
+            ``text``, ``commands``, and ``later`` for what is not to do now; empty without an incident.
         reasons
             At most three entries of ``evidence`` for the cause, or for the likeliest while it is open.
         verdict

@@ -16,7 +16,6 @@ from watchme_analysis.text.message import (
     Choice,
     Duration,
     Message,
-    Names,
     Phrases,
     Probability,
     Resource,
@@ -104,7 +103,8 @@ def stored_answer(
     """
     age = _age(diagnosis, written)
     if age is not None:
-        diagnosis = {**diagnosis, "headline_message": _in_past(diagnosis.get("headline_message"))}
+        past = {name: _in_past(diagnosis.get(name)) for name in ("headline_message", "facts")}
+        diagnosis = {**diagnosis, **past}
 
     def said(stored: Mapping[str, Any], name: str, kept: str = "") -> str:
         found = stored.get(kept or f"{name}_message")
@@ -144,7 +144,9 @@ def stored_answer(
     names = [figures[one][0] for one in lacking]
     unsaid = tuple(name[0].lower() + name[1:] if name[1:2].islower() else name for name in names)
     if unsaid:
-        listed = render(message("value", value=Names(unsaid, limit=MOST_UNKNOWN)), language)
+        # As "affected" and the like are no nouns, they are not listed in words.
+        head, left = " · ".join(unsaid[:MOST_UNKNOWN]), len(unsaid) - MOST_UNKNOWN
+        listed = label("list-more", language, head=head, count=left) if left > 0 else head
         rows_shown.append((label("facts-unknown", language), listed))
     reasons = []
     for one in diagnosis.get("reasons") or ():
@@ -287,22 +289,19 @@ def remedy_steps(
 ) -> tuple[Step, ...]:
     """Return what to do about a known cause, one action a step, in this order.
 
-    Prevention comes later. After an incident that ended by itself, it is all that is left, beside the
-    redrive: nothing is to restore unless it returns.
+    Prevention comes later. After an incident that ended by itself, only a redrive or a check is left:
+    nothing is to restore unless it returns.
     """
+    later = [Step("prevent", message("step-later", step=value_of(prevent)), later=True)] if prevent else []
     if ended:
-        again = sentences(save, restore, verify) if restore else ""
-        returned = message("step-if-it-returns", step=value_of(again)) if again else None
-        some = (Step("redrive", redrive or ""), Step("prevent", prevent or ""))
-        return (
-            *(one for one in some if one.text),
-            *([Step("restore", returned, later=True)] if returned else []),
-        )
-    later = message("step-later", step=value_of(prevent)) if prevent else None
+        again = message("step-if-it-returns", step=value_of(sentences(save, restore)))
+        left = sentences(message("step-ended"), redrive or verify)
+        returned = [Step("restore", again, later=True)] if restore else []
+        return (Step("redrive" if redrive else "verify", left), *later, *returned)
     tonight: tuple[tuple[StepKind, Text | None], ...] = (
         ("save", save), ("restore", restore), ("verify", verify), ("redrive", redrive),
     )  # fmt: skip
-    return (*_apart(tonight), *([Step("prevent", later, later=True)] if later else []))
+    return (*_apart(tonight), *later)
 
 
 def _apart(steps: Iterable[tuple[StepKind, Text | None]]) -> tuple[Step, ...]:
@@ -316,15 +315,24 @@ def _apart(steps: Iterable[tuple[StepKind, Text | None]]) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def next_steps(ranking: Sequence[Ranked], missing: Sequence[Missing], save: Text | None) -> tuple[Step, ...]:
-    """Return what to do while the cause is open: save, then one test.
+def next_steps(
+    ranking: Sequence[Ranked],
+    missing: Sequence[Missing],
+    save: Text | None,
+    remedies: Sequence[tuple[Text, Text]] = (),
+) -> tuple[Step, ...]:
+    """Return what to do while the cause is open: save, then one test, and later what its result asks for.
 
     The test of the likeliest cause counts, else the evidence to collect. A command that the first step
-    (``save``) names is not repeated.
+    (``save``) names is not repeated. ``remedies`` are the names of the causes in question, each with what
+    restores service.
     """
     saved = _apart([("save", save)])
     if group := undecided(ranking):
-        return _apart([("save", save), ("test", group[0].finding.next_test)])
+        known = [(value_of(name), value_of(how)) for name, how in remedies if how]
+        cases = [message("step-if-cause", cause=name, step=how) for name, how in known]
+        later = [Step("restore", one, later=True) for one in cases if 1 < len(cases) <= MOST_REASONS]
+        return (*_apart([("save", save), ("test", group[0].finding.next_test)]), *later)
     if not missing:
         return saved
     first = missing[0]

@@ -135,6 +135,7 @@ def failing_share(context: QueueContext) -> Iterator[QueueObservation]:
         span=TimeSpan(failures.start, failures.end),
         share=Share(1 - passed),
         usual=Share(failures.outside_rate),
+        elsewhere=Choice("some" if context.pipeline.frame["tried"].sum() > failures.base else "none"),
     )
 
 

@@ -85,6 +85,7 @@ fact-affected-resource = Affected: { $value }
 fact-first-harm = Started: { $value }
 fact-state = { $state ->
     [open] Ended: not yet
+    [past] Ended: not by the end of the data
     [ended] Ended: { $end }{ $after ->
         [change] {" "}({ $change })
         [none] {" "}(no change recorded)
@@ -124,12 +125,13 @@ fact-failed-invocations = { $attempts ->
 fact-late-messages = Late messages: { $value }
 fact-dead-letters = Moved to a DLQ: { $value }
 fact-lost-messages = Lost for good: { $value }
-fact-work-items = Work not done yet: { $value } ({ $unit })
+fact-work-items = Work not done yet: { $value } (unit: { $unit })
 fact-failed-requests = Failed requests: { $value }{ $seen ->
     [known] {" "}(counted at: { $vantage })
    *[all] {""}
   }
 fact-of-total = { $part } of { $total }
+fact-of-functions = { $part } of { $total } ({ $functions } functions together)
 fact-of-unknown = { $part } (total unknown)
 fact-late-requests = Late requests: { $value }
 fact-statuses = How they failed: { $value }
@@ -157,9 +159,9 @@ fact-error = Error: { $value }
 
 # Cause
 answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $beside ->
-    [linked] {" "}Connected with it: { $linked }.
+    [linked] {" "}Involved as well: { $linked }.
     [others] {" "}A second fault beside it: { $others }.
-    [both] {" "}Connected with it: { $linked }. A second fault: { $others }.
+    [both] {" "}Involved as well: { $linked }. A second fault: { $others }.
    *[none] {""}
   }
 answer-cause-named = { $title } ({ $name })
@@ -180,6 +182,9 @@ answer-no-incident = No incident ({ $confidence } sure).
 step-undo-change = Undo the change of { $resource } at { $time } ({ $change }). { $how }
 step-later = Later: { $step }
 step-if-it-returns = If it returns: { $step }
+these-requests = these requests
+step-if-cause = If it is { $cause }: { $step }
+step-ended = It has ended, so nothing is urgent.
 step-collect = Collect { $what }. { $why }
 facts-unknown = Unknown
 answer-now = Now

@@ -14,8 +14,11 @@ backlog-invocations-succeed = { $attempts ->
    *[invocations] { $failed } of { $tried } invocations of { $function } failed, spread over the window.
   }
 backlog-failures = { $attempts ->
-    [messages] { $failed } of { $tried } messages failed in { $function } from { $span } ({ $share }). At other times { $usual } failed.
-   *[invocations] { $failed } of { $tried } invocations of { $function } failed from { $span } ({ $share }). At other times { $usual } failed.
+    [messages] { $failed } of { $tried } messages failed in { $function } from { $span } ({ $share }).
+   *[invocations] { $failed } of { $tried } invocations of { $function } failed from { $span } ({ $share }).
+  }{ $elsewhere ->
+    [some] {" "}At other times { $usual } failed.
+   *[none] {""}
   }
 backlog-errors = { $kind ->
     [receipt] { $errors } of { $total } logged errors of { $function } say that the visibility timeout was over before the message was deleted or extended, such as { $example }.

@@ -33,7 +33,6 @@ print-yes = yes
 print-notes = Notes:
 print-more = { $count } more:
 
-track-record-inconclusive = Of { $cases } recorded cases that the rules had not seen ({ $date }), { $open } ended inconclusive with all of their evidence.
 track-record-none = Of { $cases } recorded cases that the rules had not seen ({ $date }), none had a confidence like this one.
 track-record-sure = Of { $cases } recorded cases that the rules had not seen ({ $date }), { $count } had a confidence of { $low } or more, and { $right } of these were right.
 track-record = Of { $cases } recorded cases that the rules had not seen ({ $date }), { $count } had a confidence of { $low } to { $high }, and { $right } of these were right.

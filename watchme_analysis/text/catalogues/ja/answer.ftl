@@ -2,21 +2,21 @@
 
 # 見出し
 headline-failing = { $state ->
-    [open] { $who } は { $start } から{ $part }に失敗しています
-    [past] { $who } は { $start } からデータの最終時刻まで{ $part }に失敗しました
-   *[ended] { $who } は { $span } に{ $part }に失敗しました
+    [open] { $who } では { $start } から{ $part }失敗しています
+    [past] { $who } では { $start } からデータの最終時刻まで{ $part }失敗しました
+   *[ended] { $who } では { $span } に{ $part }失敗しました
   }{ $said ->
     [error] : { $error }
    *[none] 。
   }
-headline-every = すべての{ $attempts ->
+headline-every = { $attempts ->
     [messages] 受信メッセージの処理
    *[invocations] 呼び出し
-  }
+  }がすべて
 headline-share = { $attempts ->
-    [messages] 受信メッセージ
+    [messages] 受信メッセージの処理
    *[invocations] 呼び出し
-  }の { $share } 
+  }の { $share } が
 headline-waiting = { $state ->
     [open] { $queue } で { $waiting } 件のメッセージが待機しています
     [past] データの最終時刻に、{ $queue } で { $waiting } 件のメッセージが待機していました
@@ -66,7 +66,8 @@ headline-slower = の応答に、通常の { $usual } に対して { $during } �
 fact-affected-resource = 影響範囲: { $value }
 fact-first-harm = 影響開始: { $value }
 fact-state = { $state ->
-    [open] 影響終了: データの最終時刻でも継続中
+    [open] 影響終了: 継続中
+    [past] 影響終了: データの最終時刻でも継続中
     [ended] 影響終了: { $end }{ $after ->
         [change] {" "}(契機: { $change })
         [none] {" "}(変更の記録なし)
@@ -103,12 +104,13 @@ fact-failed-invocations = { $attempts ->
 fact-late-messages = 遅延したメッセージ: { $value }
 fact-dead-letters = DLQ に移動: { $value }
 fact-lost-messages = 消失: { $value }
-fact-work-items = 未処理の件数: { $value } ({ $unit })
+fact-work-items = 未処理の件数: { $value } (単位: { $unit })
 fact-failed-requests = 失敗したリクエスト: { $value }{ $seen ->
     [known] {" "}(集計箇所: { $vantage })
    *[all] {""}
   }
 fact-of-total = { $total } 件中 { $part } 件
+fact-of-functions = { $total } 件中 { $part } 件 ({ $functions } 関数の合計)
 fact-of-unknown = { $part } 件 (総数は不明)
 fact-late-requests = 遅延したリクエスト: { $value }
 fact-statuses = 失敗の内訳: { $value }
@@ -136,9 +138,9 @@ fact-error = エラー: { $value }
 
 # 原因
 answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $beside ->
-    [linked] 関連する障害: { $linked }。
+    [linked] 同時に関わる障害: { $linked }。
     [others] 別の障害: { $others }。
-    [both] 関連する障害: { $linked }。別の障害: { $others }。
+    [both] 同時に関わる障害: { $linked }。別の障害: { $others }。
    *[none] {""}
   }
 answer-cause-named = { $title } ({ $name })
@@ -159,6 +161,9 @@ answer-no-incident = インシデントなし (確度 { $confidence })。
 step-undo-change = { $time } の { $resource } の変更 ({ $change }) を元に戻してください。{ $how }
 step-later = 復旧後: { $step }
 step-if-it-returns = 再発した場合: { $step }
+these-requests = これらのリクエスト
+step-if-cause = 原因が「{ $cause }」の場合: { $step }
+step-ended = インシデントは終了しており、緊急の対応は不要です。
 step-collect = { $what }を収集してください。{ $why }
 facts-unknown = 不明な項目
 answer-now = 今すぐ行うこと

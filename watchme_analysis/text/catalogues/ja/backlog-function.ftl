@@ -11,8 +11,11 @@ backlog-invocations-succeed = { $attempts ->
    *[invocations] { $function } の呼び出し { $tried } 回中 { $failed } 回が失敗しました。失敗は期間全体に散らばっています。
   }
 backlog-failures = { $attempts ->
-    [messages] { $span } の間に、{ $function } ではメッセージ { $tried } 件中 { $failed } 件 ({ $share }) の処理が失敗しました。それ以外の時間帯の失敗率は { $usual } です。
-   *[invocations] { $span } の間に、{ $function } の呼び出し { $tried } 回中 { $failed } 回 ({ $share }) が失敗しました。それ以外の時間帯の失敗率は { $usual } です。
+    [messages] { $span } の間に、{ $function } ではメッセージ { $tried } 件中 { $failed } 件 ({ $share }) の処理が失敗しました。
+   *[invocations] { $span } の間に、{ $function } の呼び出し { $tried } 回中 { $failed } 回 ({ $share }) が失敗しました。
+  }{ $elsewhere ->
+    [some] それ以外の時間帯の失敗率は { $usual } です。
+   *[none] {""}
   }
 backlog-errors = { $kind ->
     [receipt] { $function } のログのエラー { $total } 件中 { $errors } 件は、メッセージを削除または延長する前に可視性タイムアウトが過ぎたことを示しています (例: { $example })。

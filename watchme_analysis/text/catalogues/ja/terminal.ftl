@@ -27,7 +27,6 @@ print-yes = あり
 print-notes = 補足:
 print-more = ほか { $count } 件:
 
-track-record-inconclusive = ルール作成時に使っていない { $cases } 件の記録 ({ $date }) のうち、{ $open } 件はすべての証拠がそろっていても未確定でした。
 track-record-none = ルール作成時に使っていない { $cases } 件の記録 ({ $date }) には、同程度の確度の診断がありません。
 track-record-sure = ルール作成時に使っていない { $cases } 件の記録 ({ $date }) のうち、確度 { $low } 以上の診断は { $count } 件で、そのうち { $right } 件が正解でした。
 track-record = ルール作成時に使っていない { $cases } 件の記録 ({ $date }) のうち、確度 { $low } 〜 { $high } の診断は { $count } 件で、そのうち { $right } 件が正解でした。
