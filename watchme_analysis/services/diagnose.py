@@ -62,6 +62,8 @@ def questions_for(case: Case) -> tuple[str, ...]:
         of = [question for question in QUESTIONS if written(question, "app_log", log, texts)]
         return tuple(of) or ("health",)
     found = tuple(question for question in QUESTIONS if held.intersection(_ABOUT[question]))
+    if len(found) < len(QUESTIONS):
+        return found
     named = {*_described_consumers(case)}
     about_others = held.intersection(_ABOUT["health"]) - {"app_log", "container_events"} or any(
         {*case.table(table)["service"].dropna()} - named for table in ("app_log", "container_events")
