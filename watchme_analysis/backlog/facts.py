@@ -517,12 +517,16 @@ def steps(
         first = [item for item in found.missing_evidence if not is_known and asks_for_consumer(item)]
         return next_steps(() if first else found.ranking, first or found.missing_evidence, save, candidates)
     redrive = found.extra["dead_letters_of_incident"] and filled_in(shared["redrive"], context, queue)
-    return remedy_steps(
-        save=save,
+    ended = found.incident_end is not None
+    # What a pull saves is of this incident, not of the next one.
+    pulled = (Step("save", save),) if save and ended and not remedy.save else ()
+    others = remedy_steps(
+        save=None if pulled else save,
         restore=remedy.restore,
         # The first message of a redrive verifies the fix.
         verify=None if redrive else remedy.verify,
         redrive=redrive or None,
         prevent=remedy.prevent,
-        ended=found.incident_end is not None,
+        ended=ended,
     )
+    return (*pulled, *others)
