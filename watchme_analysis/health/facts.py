@@ -130,7 +130,8 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
         none_known = fact("affected_resource", [] if calm else None, Names(()))
         times = [] if calm else _error_times(context, requests)
         slowed = [_slowed(entry) for entry in found.extra["degradation"][:MOST_SLOWED]]
-        return (none_known, *times, context.inv.data_end(), *slowed, *_of_requests(lost, late, total))
+        state = [state_fact(None, None)] if times else []
+        return (none_known, *times, *state, context.inv.data_end(), *slowed, *_of_requests(lost, late, total))
     failed = failed_requests(context)
     lost = min(len(failed), int(incident.count))
     timed = bool(context.outer_affected["duration_s"].notna().any())

@@ -158,12 +158,16 @@ def stored_answer(
         for step in diagnosis.get("now") or ()
         if is_kept or step["kind"] != "save"
     ]
+    now = [text for later, text in steps if not later]
+    has_ended = any(one["id"] == "state" and one["value"] == "ended" for one in diagnosis.get("facts") or ())
+    if age is not None and now and not has_ended:
+        now.insert(0, label("step-is-old", language, age=Duration(age)))
     return Answer(
         _QUOTED.sub(lambda found: _ID.sub("…", found[0]), headline),
         tuple(shown.values()),
         tuple(rows_shown),
         said(diagnosis, "cause_line"),
-        tuple(text for later, text in steps if not later),
+        tuple(now),
         tuple(reasons),
         unsaid,
         tuple(text for later, text in steps if later),

@@ -125,7 +125,7 @@ fact-failed-invocations = { $attempts ->
 fact-late-messages = Late messages: { $value }
 fact-dead-letters = Moved to a DLQ: { $value }
 fact-lost-messages = Lost for good: { $value }
-fact-work-items = Work not done yet: { $value } (unit: { $unit })
+fact-work-items = Work not done yet: { $value } (counted by { $unit })
 fact-failed-requests = Failed requests: { $value }{ $seen ->
     [known] {" "}(counted at: { $vantage })
    *[all] {""}
@@ -184,6 +184,7 @@ step-later = Later: { $step }
 step-if-it-returns = If it returns: { $step }
 these-requests = these requests
 step-if-cause = If it is { $cause }: { $step }
+step-is-old = These data are { $age } old, so check first whether it still happens.
 step-ended = It has ended, so nothing is urgent.
 step-collect = Collect { $what }. { $why }
 facts-unknown = Unknown

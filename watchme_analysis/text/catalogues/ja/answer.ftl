@@ -104,7 +104,7 @@ fact-failed-invocations = { $attempts ->
 fact-late-messages = 遅延したメッセージ: { $value }
 fact-dead-letters = DLQ に移動: { $value }
 fact-lost-messages = 消失: { $value }
-fact-work-items = 未処理の件数: { $value } (単位: { $unit })
+fact-work-items = 未処理の作業: { $value } ({ $unit }単位)
 fact-failed-requests = 失敗したリクエスト: { $value }{ $seen ->
     [known] {" "}(集計箇所: { $vantage })
    *[all] {""}
@@ -138,9 +138,9 @@ fact-error = エラー: { $value }
 
 # 原因
 answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $beside ->
-    [linked] 同時に関わる障害: { $linked }。
+    [linked] 同時に起きていた問題: { $linked }。
     [others] 別の障害: { $others }。
-    [both] 同時に関わる障害: { $linked }。別の障害: { $others }。
+    [both] 同時に起きていた問題: { $linked }。別の障害: { $others }。
    *[none] {""}
   }
 answer-cause-named = { $title } ({ $name })
@@ -159,10 +159,11 @@ answer-cause-narrowed = 原因は未確定ですが、次のことは判明し�
   }
 answer-no-incident = インシデントなし (確度 { $confidence })。
 step-undo-change = { $time } の { $resource } の変更 ({ $change }) を元に戻してください。{ $how }
-step-later = 復旧後: { $step }
+step-later = 再発防止: { $step }
 step-if-it-returns = 再発した場合: { $step }
 these-requests = これらのリクエスト
 step-if-cause = 原因が「{ $cause }」の場合: { $step }
+step-is-old = { $age }前のデータです。現在も続いているかどうかを先に確認してください。
 step-ended = インシデントは終了しており、緊急の対応は不要です。
 step-collect = { $what }を収集してください。{ $why }
 facts-unknown = 不明な項目
