@@ -13,6 +13,8 @@ from watchme_analysis.services.diagnose import diagnose
         # Pauses are usual, and points of the last minutes may still come.
         (([RATE] * 60 + [0] * 60) * (MINUTES // 120), False),
         ([RATE] * (MINUTES - 5) + [0] * 5, False),
+        # Points that are missing are no zeros.
+        ([RATE] * STOP + [None] * (MINUTES - STOP - 1) + [0], False),
     ],
 )
 def test_arrivals_that_stop_are_stated_and_accuse_nobody(tmp_path, pattern, is_stated):

@@ -53,7 +53,7 @@ class Clock:
 class WallClock(Clock):
     """The clock of this machine, ahead by the waits that sessions skipped.
 
-    What is due happens when somebody looks.
+    Whatever is due happens at the next look.
     """
 
     skipped = Skipped()

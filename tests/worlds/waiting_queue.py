@@ -24,16 +24,27 @@ def write_waiting_queue(folder, queue="uploads"):
 
 
 def write_metrics(folder, metrics, queue="uploads", period_s=60):
-    """Write metrics of a queue as AWS returns them, with a value for each interval from the start on."""
+    """Write metrics of a queue as AWS returns them, with a value for each interval (None: missing)."""
     queries, results = [], []
     for at, (name, values) in enumerate(metrics.items()):
         dimensions = [{"Name": "QueueName", "Value": queue}]
         metric = {"Namespace": "AWS/SQS", "MetricName": name, "Dimensions": dimensions}
         stat = "Maximum" if name.startswith("Approximate") else "Sum"
         queries.append({"Id": f"m{at}", "MetricStat": {"Metric": metric, "Period": period_s, "Stat": stat}})
-        times = [(START + timedelta(seconds=period_s * place)).isoformat() for place in range(len(values))]
+        known = {
+            START + timedelta(seconds=period_s * place): one
+            for place, one in enumerate(values)
+            if one is not None
+        }
+        times = [each.isoformat() for each in known]
         results.append(
-            {"Id": f"m{at}", "Label": name, "Timestamps": times, "Values": values, "StatusCode": "Complete"}
+            {
+                "Id": f"m{at}",
+                "Label": name,
+                "Timestamps": times,
+                "Values": [*known.values()],
+                "StatusCode": "Complete",
+            }
         )
     _write(folder, "metrics/metric-data-queries.json", queries)
     _write(folder, "metrics/sqs.json", {"MetricDataResults": results})

@@ -65,6 +65,8 @@ CPU_ROSE = 20.0
 # that points of CloudWatch which come late do not explain it; both by choice.
 SILENCE_RATIO = 2
 SILENCE_S = 900.0
+# An idle queue has points for so long in seconds, then none ("Available CloudWatch metrics for Amazon SQS").
+ACTIVE_S = 6 * 3600.0
 # Affected resources that are named; others are counted.
 MOST_AFFECTED = 6
 # Share of failed invocations from which failing itself is the headline, beside a backlog.
@@ -105,12 +107,16 @@ def headline(found: Diagnosis, context: BacklogContext, app_log: pd.DataFrame) -
 
 def _arrivals_stopped(queue: QueueAnalysis) -> tuple[datetime, float] | None:
     """Return since when no message has arrived, and how many did per hour before; None where some arrive."""
-    pipeline, sent = queue.pipeline, queue.pipeline.frame["sent"].fillna(0).to_numpy(float)
+    pipeline, points = queue.pipeline, queue.pipeline.frame["sent"]
+    sent = points.fillna(0).to_numpy(float)
     filled = sent.nonzero()[0]
     if "sent" not in pipeline.queried or len(filled) < 2:
         return None
     last, longest = int(filled[-1]), int((filled[1:] - filled[:-1]).max()) - 1
     silent = len(sent) - 1 - last
+    # A point that is missing while the queue is active may have been an arrival.
+    if points.iloc[last + 1 :][: int(ACTIVE_S // pipeline.period_s)].isna().any():
+        return None
     if silent * pipeline.period_s < SILENCE_S or silent <= SILENCE_RATIO * longest:
         return None
     hours = (last + 1 - filled[0]) * pipeline.period_s / 3600
@@ -518,7 +524,7 @@ def steps(
         return next_steps(() if first else found.ranking, first or found.missing_evidence, save, candidates)
     redrive = found.extra["dead_letters_of_incident"] and filled_in(shared["redrive"], context, queue)
     ended = found.incident_end is not None
-    # What a pull saves is of this incident, not of the next one.
+    # A pull saves evidence of this incident, not of the next one.
     pulled = (Step("save", save),) if save and ended and not remedy.save else ()
     others = remedy_steps(
         save=None if pulled else save,

@@ -14,7 +14,7 @@ from watchme_analysis.delivery.changes import Incident
 NO_CHANGE, RUN_FAILED, DELIVERY_FAILED, DIGEST = "no-change", "run-failed", "delivery-failed", "digest"
 SAMPLE = "sample"
 _FAILURES = (RUN_FAILED, DELIVERY_FAILED)
-# What destinations are to receive (``when``), by the kinds that reach them.
+# Values of ``when`` of the destinations that a kind of notice reaches.
 _READERS_OF_CHANGES = ("changes", "every-run")
 _READERS = {
     NO_CHANGE: ("every-run",),
