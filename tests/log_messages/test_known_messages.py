@@ -55,6 +55,37 @@ def test_kernels_of_every_age_report_a_kill_for_memory(line):
     assert [kind.kind for kind in explain(line).kinds] == ["kernel-oom"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("celery-worker-lost", "Process 'ForkPoolWorker-7' pid:41 exited with 'signal 9 (SIGKILL)'"),
+        ("celery-time-limit", "Soft time limit (240s) exceeded for app.tasks.convert[8f5d0c1e]"),
+        (
+            "traefik-health-check-failed",
+            'WRN Health check failed. error="HTTP request failed: Get \\"http://192.0.2.18:8000/health\\":'
+            ' context deadline exceeded" targetURL=http://192.0.2.18:8000',
+        ),
+        (
+            "traefik-health-check-failed",
+            '{"level":"warn","targetURL":"http://192.0.2.18:8000","error":"received error status code: 503",'
+            '"time":"2026-03-04T05:06:07Z","message":"Health check failed."}',
+        ),
+        (
+            "traefik-health-check-failed",
+            'level=warning msg="Health check failed, removing from server list. Backend: \\"api@docker\\"'
+            ' URL: \\"http://192.0.2.18:8000\\" Weight: 1 Reason: received error status code: 503"',
+        ),
+        (
+            "python-certificate",
+            "CertificateError(\"hostname 'api.example.com' doesn't match 'example.com'\")",
+        ),
+        ("broker-unreachable", "kafka: client has run out of available brokers to talk to"),
+    ],
+)
+def test_other_forms_of_a_message_are_recognised(kind, line):
+    assert [each.kind for each in explain(line).kinds] == [kind]
+
+
 def test_causes_and_layers_belong_to_one_question():
     for known in MESSAGES:
         stated = {*known.causes}
