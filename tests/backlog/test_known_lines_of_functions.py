@@ -56,7 +56,6 @@ def test_an_error_with_several_causes_names_none(tmp_path):
     "line",
     [
         '"errorMessage": "remaining connection slots are reserved for non-replication superuser connections"',
-        "redis.exceptions.ConnectionError: Error 111 connecting to cache:6379. Connection refused.",
         "AxiosError: Request failed with status code 503",
     ],
 )
@@ -67,6 +66,24 @@ def test_a_service_that_fails_a_consumer_is_its_downstream(tmp_path, line):
     assert first == {"downstream_down", "downstream_slow"}
     steps = " ".join(step["text"] for step in found["now"])
     assert "/health" not in steps and "response time" not in steps, "the line's own commands decide"
+
+
+@pytest.mark.parametrize(
+    ("line", "likely"),
+    [
+        ("Error: getaddrinfo EMFILE sqs.eu-west-1.amazonaws.com", {"consumer_failing"}),
+        ("ModuleNotFoundError: No module named 'worker.tasks'", {"consumer_failing"}),
+        ("Out of memory: Killed process 812 (celery)", {"consumer_failing", "poison_messages"}),
+        ("Error: connect ECONNREFUSED 192.0.2.7:6379", {"downstream_down", "consumer_failing"}),
+        ("java.net.SocketTimeoutException: Read timed out", {"downstream_slow", "downstream_down"}),
+        ("[CRITICAL] WORKER TIMEOUT (pid:8)", {"downstream_slow", "consumer_failing"}),
+    ],
+)
+def test_what_any_program_prints_counts_for_the_queue_that_it_works_on(tmp_path, line, likely):
+    _, found = diagnosed(tmp_path / "evidence", "worker.log", [line])
+    assert {entry["cause"] for entry in found["ranking"][: len(likely)]} == likely
+    steps = " ".join(step["text"] for step in found["now"])
+    assert "function" not in steps, "no program but Lambda's is a function"
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in DATA.glob("backlog-*")))

@@ -93,11 +93,11 @@ def test_causes_and_layers_belong_to_one_question():
         fitting = [question for question, ids in of_question.items() if stated <= ids]
         assert fitting, known.id
         assert any({known.speaker, *known.excluded} <= {*LAYERS[question]} for question in fitting), known.id
-        if known.health:
-            endpoint = known.of_question("health")
-            assert endpoint.causes, known.id
-            assert {*endpoint.causes} <= of_question["health"], known.id
-            assert {*endpoint.excluded} <= {*LAYERS["health"]}, known.id
+        for question in known.questions:
+            here = known.of_question(question)
+            assert here.causes, known.id
+            assert {*here.causes} <= of_question[question], known.id
+            assert {*here.excluded} <= {*LAYERS[question]}, known.id
 
 
 def test_no_likely_cause_lies_in_an_excluded_layer():
@@ -111,7 +111,7 @@ def test_each_entry_has_the_keys_and_values_that_are_read():
     folder = files(log_messages).joinpath("known")
     for file in folder.iterdir():
         for entry in tomllib.loads(file.read_text(encoding="utf-8"))["message"]:
-            assert entry.keys() - {"ordinary", "health"} == KEYS, entry["id"]
+            assert entry.keys() - {"ordinary", *LAYERS} == KEYS, entry["id"]
             assert placeholders(entry["meaning"]) == placeholders(entry["ja"]), entry["id"]
     for known in MESSAGES:
         assert placeholders(render(known.meaning)) <= known.names, known.id

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from watchme_analysis.backlog.changes import Change, recorded_changes, state_changes
 from watchme_analysis.inference.findings import Investigation
 from watchme_analysis.queues.anomalies import QueueAnalysis, analyse_queues
+from watchme_analysis.queues.consumers import Consumer, only_program
 from watchme_analysis.queues.pipeline import Pipeline, pipelines
 
 QUEUE_METRICS = ("sent", "received", "visible", "age_s")
@@ -17,13 +18,15 @@ FUNCTION_METRICS = ("invocations", "errors", "duration_avg_s")
 class BacklogContext:
     """The queues of a case, the harmed ones among them (the worst first), and changes, oldest first.
 
-    ``case`` is the case as an argument of a command.
+    ``case`` is the case as an argument of a command. ``program`` logged what is known of a queue that nothing
+    names; None for a Lambda function.
     """
 
     queues: tuple[QueueAnalysis, ...]
     affected: tuple[QueueAnalysis, ...]
     changes: tuple[Change, ...]
     case: str = "CASE"
+    program: Consumer | None = None
 
     @property
     def pipelines(self) -> tuple[Pipeline, ...]:
@@ -40,6 +43,10 @@ class BacklogContext:
         """The worst-hit queue."""
         return self.affected[0] if self.affected else None
 
+    def consumer(self, queue: str | None) -> Consumer | None:
+        """Return the consumer of a queue if it is no Lambda function; without a queue, the program."""
+        return self.program if queue is None else self.queue(queue).pipeline.consumer
+
     def queue(self, name: str) -> QueueAnalysis:
         """Return the analysis of a queue."""
         return next(item for item in self.queues if item.pipeline.queue == name)
@@ -53,7 +60,8 @@ def backlog_context(inv: Investigation) -> BacklogContext:
     affected = sorted((item for item in queues if item.harms), key=_severity, reverse=True)
     recorded = recorded_changes(inv, found)
     changes = sorted([*recorded, *state_changes(inv, found, recorded)], key=lambda change: change.time)
-    return BacklogContext(queues, tuple(affected), tuple(changes), inv.case.argument)
+    program = None if queues else only_program(inv)
+    return BacklogContext(queues, tuple(affected), tuple(changes), inv.case.argument, program)
 
 
 def _severity(queue: QueueAnalysis) -> float:

@@ -43,6 +43,8 @@ from watchme_analysis.text.shell_quoting import shell_option, shell_word
 SAFE_TIMEOUTS = 6
 # Least maximum concurrency of an event source mapping (API reference of Lambda, ScalingConfig).
 _LEAST_MAX_CONCURRENCY = 2
+# From when on a log is read where nothing dates the trouble.
+_SINCE = "1h"
 
 
 def summary(
@@ -84,8 +86,7 @@ def cause_of(context: BacklogContext, name: str, queue: str | None) -> Cause:
     """Return a cause in the words for the consumer of a queue; of the worst-hit queue for None."""
     named = queue or (context.by_harm[0].pipeline.queue if context.by_harm else None)
     cause = cause_named(name)
-    is_other = named is not None and context.queue(named).pipeline.consumer is not None
-    return cause.of_consumer() if is_other else cause
+    return cause if context.consumer(named) is None else cause.of_consumer()
 
 
 def remedy_in(
@@ -115,7 +116,7 @@ def _since(queue: QueueAnalysis) -> str:
     """Return from when on a consumer's log is of interest: the first trouble, else the first metric."""
     frame = queue.pipeline.frame
     start = queue.first_trouble() or (frame.index[0] if len(frame) else None)
-    return f"{start:%Y-%m-%dT%H:%M:%SZ}" if start else "1h"
+    return f"{start:%Y-%m-%dT%H:%M:%SZ}" if start else _SINCE
 
 
 def filled_in(
@@ -163,9 +164,10 @@ def _values(context: BacklogContext, queue: str | None) -> dict[str, str]:
     reserved = settings.reserved_concurrency
     only = len(context.affected) <= 1
     option = shell_option("--function-name", function or "FUNCTION", "FUNCTION")
-    consumer = pipeline.consumer if pipeline is not None else None
+    consumer = context.consumer(queue)
+    since = _since(context.queue(queue)) if queue is not None else _SINCE
     return {
-        **(consumer.commands(_since(context.queue(queue))) if consumer is not None and queue else {}),
+        **(consumer.commands(since) if consumer is not None else {}),
         "case": context.case,
         "function_option": option,
         "queue_option": f" {shell_option('--queue', queue or 'QUEUE', 'QUEUE')}" if only else "",

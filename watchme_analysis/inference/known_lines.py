@@ -53,8 +53,20 @@ COMMANDS = "commands"
 # causes does not tell them apart. Its order is that of the likelihood once the line is there, so that what is
 # usual in general does not move a cause before another one that its entry names first.
 _BY_ORDER = ("strong", "strong", "fair")
-# Causes of a backlog by those of the same line in front of an endpoint: a consumer fails as any caller does.
-_OF_CONSUMERS = {("dependency_slow",): ("downstream_down", "downstream_slow")}
+# Causes and layers of a backlog by those of an endpoint, for what a program prints, a consumer as well: it
+# starts, ends, waits and fails to connect in the same words. What only a proxy or a caller does is left out.
+_CAUSES_OF_CONSUMERS = {
+    "app_down": ("consumer_failing",),
+    "app_event_loop": ("consumer_failing",),
+    "app_saturation": ("consumer_failing",),
+    "app_threadpool": ("consumer_failing",),
+    "docker_network": ("consumer_failing",),
+}
+_LAYERS_OF_CONSUMERS = {"client": "senders", "dependency": "api"}
+_SPEAKERS_OF_CONSUMERS = ("process", "dependency", "network")
+# Beside the first, a line is about an answer that takes long; beside the others, about one that never began.
+_WAITS = {"app_event_loop", "app_threadpool", "app_saturation"}
+_UNCONNECTED = {"app_down", "docker_network", "edge_config", "nginx_config"}
 
 
 class Written(NamedTuple):
@@ -72,15 +84,36 @@ def weighed_messages(question: str) -> dict[str, KnownMessage]:
     own = {cause.cause for cause in causes(question)}
     layers = {*LAYERS[question]}
     stated = [known.of_question(question) for known in known_messages()]
-    faults = [known for known in stated if known.causes and not known.ordinary]
     if question == "backlog":
-        faults = [
-            replace(known, causes=_OF_CONSUMERS[known.causes], excluded=("message",))
-            if known.causes in _OF_CONSUMERS
-            else known
-            for known in faults
+        stated = [
+            _of_consumer(known) if known.speaker in _SPEAKERS_OF_CONSUMERS else known for known in stated
         ]
+    faults = [known for known in stated if known.causes and not known.ordinary]
     return {known.id: known for known in faults if {*known.causes} <= own and {*known.excluded} <= layers}
+
+
+def _of_consumer(known: KnownMessage) -> KnownMessage:
+    """Return a message of a program in the causes and layers of a backlog; those of its own entry stay."""
+    if "backlog" in known.questions:
+        return known
+    own = {*known.causes}
+    calls: tuple[str, ...] = ("downstream_down", "downstream_slow")
+    if _WAITS & own:
+        calls = calls[::-1]
+    elif _UNCONNECTED & own:
+        calls = ("downstream_down",)
+    named = [
+        name
+        for cause in known.causes
+        for name in (calls if cause == "dependency_slow" else _CAUSES_OF_CONSUMERS.get(cause, ()))
+    ]
+    if known.causes[:1] == ("app_down",) and not {"dependency", "dependency_slow"} & {*known.excluded, *own}:
+        # It ended without saying why: what it calls or what it read can have ended it.
+        named += ["downstream_down", "poison_messages"]
+    excluded = [_LAYERS_OF_CONSUMERS[layer] for layer in known.excluded if layer in _LAYERS_OF_CONSUMERS]
+    if known.causes[:1] == ("dependency_slow",) and known.speaker != "network":
+        excluded.append("message")
+    return replace(known, causes=tuple(dict.fromkeys(named)), excluded=tuple(excluded))
 
 
 def grades_of(cause: Cause) -> dict[str, float]:

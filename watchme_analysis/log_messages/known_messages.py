@@ -15,7 +15,7 @@ Each entry in ``log_messages/known/*.toml`` is one message of one program::
     source = "https://..."                # where the vendor states or writes it
     ordinary = true                       # optional: healthy systems write it as well
     health = { causes = [...], excluded = [...] }  # optional: the same in front of an endpoint, for a message
-                                          # whose own causes are those of a queue
+                                          # whose own causes are those of a queue; `backlog` the other way
 
 A text is the message as the program writes it. ``{}`` stands for anything, ``{name}`` for a value that the
 meaning and the commands can use. Commands can also use ``{site}`` and ``{site_port}``: the host that a pasted
@@ -108,11 +108,11 @@ class KnownMessage:
     sample: str
     source: str
     ordinary: bool
-    health: Mapping[str, tuple[str, ...]]
+    questions: Mapping[str, Mapping[str, tuple[str, ...]]]
 
     def of_question(self, question: str) -> KnownMessage:
         """Return the message with its causes and excluded layers for a question."""
-        return replace(self, **self.health) if question == "health" else self  # type: ignore[arg-type]
+        return replace(self, **self.questions.get(question, {}))  # type: ignore[arg-type]
 
     def commands_with(self, values: Mapping[str, str]) -> tuple[str, ...]:
         """Return the first commands whose values are all known; no placeholder reaches a reader."""
@@ -186,7 +186,11 @@ def _parsed(entry: dict[str, Any]) -> KnownMessage:
         sample=entry["sample"],
         source=entry["source"],
         ordinary=entry.get("ordinary", False),
-        health={name: tuple(names) for name, names in entry.get("health", {}).items()},
+        questions={
+            question: {name: tuple(names) for name, names in entry[question].items()}
+            for question in ("health", "backlog")
+            if question in entry
+        },
     )
 
 

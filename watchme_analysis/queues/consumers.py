@@ -136,11 +136,11 @@ def consumers_of(tables: Tables, queues: list[str]) -> dict[str, Consumer]:
         chosen = named if len(named) == 1 else workers if named else alike
         if len(chosen) == 1:
             found[queue] = _consumer(tables, chosen[0], given)
-    program = None if running or len(queues) != 1 else _only_program(tables)
+    program = None if running or len(queues) != 1 else only_program(tables)
     return found if program is None else dict.fromkeys(queues, program)
 
 
-def _only_program(tables: Tables) -> Consumer | None:
+def only_program(tables: Tables) -> Consumer | None:
     """Return the program whose log is the only application log; None for several, and for a web server."""
     log = tables.table("app_log")
     services = log["service"].dropna().unique().tolist()

@@ -189,7 +189,7 @@ def _explained(kind: _Kind) -> Explained:
         known.causes,
         known.commands_with(values),
         known.source,
-        known.health,
+        known.questions.get("health", {}),
     )
 
 
