@@ -59,7 +59,7 @@ def test_kernels_of_every_age_report_a_kill_for_memory(line):
     ("kind", "line"),
     [
         ("celery-worker-lost", "Process 'ForkPoolWorker-7' pid:41 exited with 'signal 9 (SIGKILL)'"),
-        ("celery-time-limit", "Soft time limit (240s) exceeded for app.tasks.convert[8f5d0c1e]"),
+        ("task-time-limit", "Soft time limit (240s) exceeded for app.tasks.convert[8f5d0c1e]"),
         (
             "traefik-health-check-failed",
             'WRN Health check failed. error="HTTP request failed: Get \\"http://192.0.2.18:8000/health\\":'

@@ -49,6 +49,8 @@ MANY_DEAD, DEAD_SHARE, FEWEST_DEAD = 10, 0.03, 3
 # From so many DLQ messages on, a single work item can be made out as the source of most of them.
 LEAST_PILED = 5
 CLEAR_MAJORITY = 2 / 3
+# Throttles from which on they count, by choice: fewer do where most attempts to invoke were throttled.
+_FEWEST_THROTTLES, _FEWEST_OF_MOSTLY, _MOSTLY = 20, 6, 0.5
 # Receives beyond the messages sent, as a share, from which on throttled deliveries return in numbers.
 RETURNING = 0.02
 
@@ -180,7 +182,8 @@ class QueueAnalysis:
         """
         if self._died_without_failure:
             return True
-        if self.throttled_share < 0.02 or throttles.count < 20:
+        fewest = _FEWEST_THROTTLES if self.throttled_share <= _MOSTLY else _FEWEST_OF_MOSTLY
+        if self.throttled_share < 0.02 or throttles.count < fewest:
             return False
         sent = self.pipeline.count("sent")
         back = sent is None or (self.pipeline.count("received") or 0.0) > (1.0 + RETURNING) * sent
