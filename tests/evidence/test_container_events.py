@@ -175,6 +175,19 @@ def test_docker_tells_a_kill_for_memory_from_an_end(imported):
     assert len(case.table("rejected_lines")) == 1
 
 
+@pytest.mark.parametrize("outer", [(), ("Health",), ("State", "Health")])
+def test_part_of_an_inspected_container_is_read(imported, outer):
+    failed = {"Start": "2026-03-02T04:00:12Z", "ExitCode": 1, "Output": "Connection refused"}
+    part = {"Status": "unhealthy", "FailingStreak": 3, "Log": [failed]}
+    for name in reversed(outer):
+        part = {name: part}
+    case = imported(**{"api.json": part})
+    assert case.sql("select kind, object from container_events").values.tolist() == [
+        ["probe_refused", "api"],
+        ["unhealthy", "api"],
+    ]
+
+
 def test_inspected_container_has_state_check_and_limit(imported):
     state = {
         "OOMKilled": False, "ExitCode": 3, "Restarting": True, "StartedAt": "2026-03-02T04:00:00.123456789Z",

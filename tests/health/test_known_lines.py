@@ -60,6 +60,53 @@ def test_a_line_names_its_causes_and_excludes_its_layers(tmp_path, message_id, c
     assert evidence["rows"] == len(case.sql(evidence["sql"])) >= 1
 
 
+@pytest.mark.parametrize(
+    "message_id",
+    [
+        "acme-failed",
+        "alb-target-closed",
+        "alb-target-refused",
+        "consul-check-critical",
+        "envoy-upstream-reset",
+        "haproxy-no-server",
+        "haproxy-response-timeout",
+        "heroku-closed",
+        "heroku-request-timeout",
+        "nginx-emerg",
+        "nomad-oom",
+        "proxy-dial-refused",
+        "supervisor-exited",
+    ],
+)
+def test_diagnosis_reads_what_is_explained(tmp_path, message_id):
+    """Also where a line is a request of an access log, or its beginning looks like a logger."""
+    _, found = diagnosed(tmp_path, [SAMPLES[message_id].sample], "paste.txt")
+    shown = {
+        item["signal"] for ranked in found["ranking"] for item in ranked["evidence"] if item["weight"] > 0
+    }
+    assert message_id in shown
+
+
+def test_cut_lines_of_journalctl_are_read(tmp_path):
+    start = "Mar 04 05:06:07 lb haproxy[7]: "
+    lines = [
+        start + '[WARNING] (7) : Server app/app1 is DOWN, reason: Layer4 connection problem, info: "Conn>',
+        start + "[ALERT] (7) : backend 'app' has no server avail>",
+    ]
+    case, found = diagnosed(tmp_path, lines, "journal.txt")
+    shown = {item["signal"] for ranked in found["ranking"] for item in ranked["evidence"]}
+    assert {"haproxy-server-refused", "haproxy-no-server"} <= shown
+    assert len(case.sql("select * from app_log")) == len(lines)
+
+
+def test_documents_that_quote_known_lines_are_read(tmp_path):
+    """No reader knows the document; each line of it is compared."""
+    quoted = 'Get \\"http://192.0.2.5:8080/health\\": dial tcp 192.0.2.5:8080: connect: connection refused'
+    document = ["[{", '  "Status": "critical",', f'  "Output": "{quoted}"', "}]"]
+    _, found = diagnosed(tmp_path, document, "checks.json")
+    assert "connection refused" in found["headline"]
+
+
 def test_function_accuses_no_endpoint_that_a_host_serves(tmp_path):
     """The function is a caller or neighbour of a service that Nginx reaches at an address."""
     folder = tmp_path / "evidence"

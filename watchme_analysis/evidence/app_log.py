@@ -184,8 +184,11 @@ def is_plain_text(raw: RawFile) -> bool:
 
 
 def looks_known(raw: RawFile) -> bool:
-    """Return True for text with a record that states its level, or a line that a known program writes."""
-    if not is_plain_text(raw):
+    """Return True for text with a record that states its level, or a line that a known program writes.
+
+    A JSON document that no other reader knows quotes such lines, such as the state of Consul's checks.
+    """
+    if not (is_plain_text(raw) or (raw.name.endswith(".json") and looks_like(raw))):
         return False
     lines = islice((line for line in split_lines(raw.head()) if line.strip()), _SAMPLE_LINES)
     return any(_record(text, raw)[1].fields.get("level") or _is_known(text) for text in map(decoded, lines))

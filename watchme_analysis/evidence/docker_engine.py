@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from watchme_analysis.aws_shapes.responses import (
@@ -136,7 +137,10 @@ def _service(labels: Mapping[str, Any], name: str) -> str:
 
 
 def read_inspect(raw: RawFile) -> Iterable[TablePart]:
-    """Return the parts of ``docker inspect``: states, health checks and limits of containers."""
+    """Return the parts of ``docker inspect``: states, health checks and limits of containers.
+
+    Of the part that ``--format`` prints of a container, those of ``State`` or ``State.Health`` are read.
+    """
     values, damage = documents(raw)
     rows = ContainerRows(raw, "docker")
     rows.each(
@@ -146,8 +150,13 @@ def read_inspect(raw: RawFile) -> Iterable[TablePart]:
 
 
 def _add_container(rows: ContainerRows, item: dict[str, Any]) -> None:
+    if "FailingStreak" in item:
+        item = {"State": {"Health": item}}
+    elif "State" not in item and ("Health" in item or "OOMKilled" in item):
+        item = {"State": item}
     state, host, config = item["State"], child(item, "HostConfig"), child(item, "Config")
-    name = str(item.get("Name") or item.get("Id") or "").removeprefix("/")
+    # A part of the output names no container, and its file is usually named like it.
+    name = str(item.get("Name") or item.get("Id") or Path(rows.raw.name).stem).removeprefix("/")
     networks = child(child(item, "NetworkSettings"), "Networks").values()
     addresses = [one["IPAddress"] for one in networks if isinstance(one, dict) and one.get("IPAddress")]
     whose = {

@@ -144,7 +144,8 @@ def written(question: str, table: str, frame: pd.DataFrame, texts: pd.Series) ->
         match = known_message(str(text).replace("\n", " "))
         if match is not None and match[0].id in weighed_messages(question):
             # Of a traceback or several lines, the one that says it.
-            sample = next((line for line in str(text).splitlines() if known_message(line)), str(text))
+            said = ((line, known_message(line)) for line in str(text).splitlines())
+            sample = next((line for line, known in said if known and known[0] == match[0]), str(text))
             found.append((match[0].id, Written(table, frame.loc[rows], sample, match[1])))
     return found
 

@@ -41,6 +41,16 @@ LOG_RESOLUTION = timedelta(seconds=LOG_RESOLUTION_S)
 # (load-balancer-troubleshooting.html).
 CONNECT_S = 10
 
+# Beginnings of loggers, or of texts that look like one, without which the rest of a line says less: those of
+# Caddy name what failed, and supervisord and uWSGI begin their messages so.
+_TELLING = ("http.log.", "tls.", "exited", "SIGPIPE")
+# Columns in which proxies log why they ended a request: termination state of HAProxy
+# (docs.haproxy.org, 8.5), response flags of Envoy, code of Heroku's router (devcenter.heroku.com).
+_REASON = (
+    r'"(?:termination_state": "(?P<state>[A-Za-z][^"]+)|response_flags": "(?P<flags>[^"]+)'
+    r'|code": "(?P<code>H\d\d))"'
+)
+
 # Kinds of lines of Nginx's error log that are weighed as the fates of their requests. A full listen queue is
 # weighed there as a connection that timed out, which says less.
 _FATES = FATE_OF_LINE.keys() - {"upstream_queue_full"}
@@ -111,9 +121,14 @@ def _texts(context: HealthContext) -> Iterator[tuple[str, pd.DataFrame, pd.Serie
         application = application[~application["service"].isin(others)]
     if len(errors):
         upstream = (', upstream: "' + errors["upstream"].astype("string") + '"').fillna("")
-        yield "error_log", errors, errors["message"].astype("string").fillna("") + _limited(errors) + upstream
+        # Nginx did not start: the level says it, in whatever words.
+        level = errors["level"].where(errors["level"].eq("emerg")).map("[{}] ".format, na_action="ignore")
+        said = level.astype("string").fillna("") + errors["message"].astype("string").fillna("")
+        yield "error_log", errors, said + _limited(errors) + upstream
     if len(application):
-        yield "app_log", application, application["message"].astype("string").fillna("")
+        logger = application["logger"].astype("string")
+        named = (logger.where(logger.str.startswith(_TELLING)) + ": ").fillna("")
+        yield "app_log", application, named + application["message"].astype("string").fillna("")
     events = context.table("log_events")
     if len(events) and known_platform(context) == "lambda":
         yield "log_events", events, events["message"].astype("string").fillna("")
@@ -122,12 +137,22 @@ def _texts(context: HealthContext) -> Iterator[tuple[str, pd.DataFrame, pd.Serie
     if context.incident is None:
         others = requests.drop(of_balancer.index)
         if len(others):
-            yield "access_log", others, 'HTTP/1.1" ' + others["status"].astype("string").fillna("-") + " "
+            yield "access_log", others, _of_proxy(others)
     else:
         of_balancer = context.of_incident(of_balancer)
     if len(of_balancer):
         idle_s = idle_timeout_s(context.table("container_settings"))
         yield "access_log", of_balancer, _of_balancer(of_balancer, idle_s)
+
+
+def _of_proxy(requests: pd.DataFrame) -> pd.Series:
+    """Return how a proxy logs the status of requests and its reason for it, if it states any."""
+    status = requests["status"].astype("string").fillna("-") + " "
+    reason = requests["extra"].astype("string").str.extract(_REASON)
+    # HAProxy's mark of a request that it gave to no server.
+    server = status.where(requests["upstream_addr"].notna(), "<NOSRV> " + status)
+    own = (server + reason["state"] + " ").fillna("code=" + reason["code"])
+    return own.fillna('HTTP/1.1" ' + status + (reason["flags"] + " ").fillna(""))
 
 
 def _of_balancer(requests: pd.DataFrame, idle_s: float) -> pd.Series:
@@ -136,7 +161,9 @@ def _of_balancer(requests: pd.DataFrame, idle_s: float) -> pd.Series:
     An idle timeout of ``idle_s`` seconds that ends requests at the same time leaves open which it was.
     """
     target = requests["upstream_addr"].astype("string").fillna("-")
-    logged = target + " -1 -1 -1 " + requests["status"].astype("string").fillna("-") + " - "
+    # A target that was connected has a time, also if it sent nothing.
+    waited = requests["upstream_response_time_s"].astype("string").fillna("-1")
+    logged = target + " -1 " + waited + " -1 " + requests["status"].astype("string").fillna("-") + " - "
     in_vain = requests["status"].eq(504) & requests["request_time_s"].between(
         CONNECT_S, CONNECT_S + 1, "left"
     )
