@@ -477,7 +477,7 @@ def require(holds: bool, what: str) -> None:
 def perform(order: dict[str, Any]) -> None:
     """Run the remedy of an order to its end."""
     from watchme_analysis.queues.redrive_list import ListedMessage
-    from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue, read_archive
+    from watchme_analysis.remedies.queue_archive import archive_queue, read_archive
     from watchme_analysis.remedies.queue_purge import purge_queue
     from watchme_analysis.remedies.redrive import RedriveLimits, RedriveTask, run_redrive
 
@@ -485,13 +485,14 @@ def perform(order: dict[str, Any]) -> None:
         order["outcome"] = apply_or_undo(order)
         return
     aws = session()
-    path, reading = Path(order["file"]), ReadingOptions(VISIBILITY_S)
+    path = Path(order["file"])
     if order["remedy"] == "archive":
         if not path.exists():
-            archive_queue(aws, order["dlq"], path, reading)
+            archive_queue(aws, order["dlq"], path, VISIBILITY_S)
         return
     if order["remedy"] == "purge":
-        result = purge_queue(aws, order["dlq"], read_archive(path), "benchmark", reading=reading)
+        archive = read_archive(path)
+        result = purge_queue(aws, order["dlq"], archive, "", visibility_timeout_s=VISIBILITY_S)
         order["outcome"] = f"{result.outcome}, {result.sentence.id}"
         return
     items = [

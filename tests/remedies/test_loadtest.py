@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 import time
+from contextlib import chdir
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -31,7 +32,7 @@ from watchme_analysis.remedies.load_plan import (
     read_load_plan,
 )
 from watchme_analysis.remedies.load_planning import LoadRequest, plan_load_test
-from watchme_analysis.remedies.loadtest import compare_with_prediction, message_parameters, run_load_test
+from watchme_analysis.remedies.loadtest import apply_load_test, compare_with_prediction, message_parameters
 from watchme_analysis.remedies.plan import Call, Condition, write_plan
 from watchme_analysis.simulation.replay import endpoint_settings, predicted_figures, predicted_runs
 from watchme_analysis.storage.journal import read_journal
@@ -83,6 +84,14 @@ def plan_of(worker=None, number=4, watched=(), url=None, **more):
         **{"limits": QUICK, "watched": tuple(watched), "relies_on": (), "model": MODEL,
            "predicted": predicted, "replications": 2, **more},
     )  # fmt: skip
+
+
+def run_load_test(plan, journal, aws):
+    """Run a load test whose target is declared as a test system."""
+    key = "queue" if plan.target.kind == "queue" else "api"
+    write_settings(journal.parent, f'[systems.staging]\ntest = true\n{key} = "{plan.target.url}"\n')
+    with chdir(journal.parent):
+        return apply_load_test(plan, journal, aws)
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ The account is `worlds.queue_service`, which knows what really happened to each 
 """
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import event, given
@@ -18,10 +17,10 @@ from worlds.messages import messages_in
 from worlds.queue_service import EPOCH_S
 
 from watchme_analysis.errors import ServiceError
-from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue, read_archive
+from watchme_analysis.remedies.queue_archive import archive_queue, read_archive
 from watchme_analysis.remedies.queue_purge import purge_queue, record_of
 
-READING = ReadingOptions(120)
+VISIBILITY_S = 120
 COUNTS_SETTLE_S = 60.0
 ACTORS = ("peeks", "discards", "fails")
 WORLDS = st.fixed_dictionaries(
@@ -64,7 +63,7 @@ def archived(world, session, path, plan=None):
     """Return the archive, None without one, and check that it lost nothing and claims nothing false."""
     before = set(world.dlq.messages)
     try:
-        archive = archive_queue(session_of(session, plan), world.dlq.url, path, READING)
+        archive = archive_queue(session_of(session, plan), world.dlq.url, path, VISIBILITY_S)
     except (ServiceError, KilledError):
         archive = None
     after = set(world.dlq.messages)
@@ -92,7 +91,9 @@ def test_archive_is_complete_or_states_what_may_be_missing(
 def purged(world, session, archive, plan=None):
     """Return the result of a purge, None if it was killed or failed, and check it and its record."""
     try:
-        result = purge_queue(session_of(session, plan), world.dlq.url, archive, "test", reading=READING)
+        result = purge_queue(
+            session_of(session, plan), world.dlq.url, archive, "test", visibility_timeout_s=VISIBILITY_S
+        )
     except (ServiceError, KilledError):
         result = None
     deleted, gone = world.deleted(), set(archive.messages) - world.left(archive)
@@ -139,12 +140,12 @@ def test_purge_killed_at_any_moment_is_completed_and_its_record_is_true(
         archive = archived(world, clocked, tmp_path / f"{moment}.gz")
         begun.append((world, archive))
         aws = session_of(clocked)
-        return lambda: purge_queue(aws, world.dlq.url, archive, "test", reading=READING)
+        return lambda: purge_queue(aws, world.dlq.url, archive, "test", visibility_timeout_s=VISIBILITY_S)
 
     for moment in kills(begin, real=None):
         world, archive = begun[-1]
         with subtests.test(moment=moment):
-            world.service.settle(READING.visibility_timeout_s)  # what the killed run hid is visible again
+            world.service.settle(VISIBILITY_S)  # what the killed run hid is visible again
             assert purged(world, clocked, archive).outcome == "complete"
             assert world.deleted() == set(archive.messages)
     assert moment > 5
@@ -155,12 +156,12 @@ def test_archive_killed_at_any_moment_is_repeated(queue_server, clocked, tmp_pat
 
     def begin(moment):
         aws = session_of(clocked)
-        return lambda: archive_queue(aws, world.dlq.url, tmp_path / f"{moment}.gz", READING)
+        return lambda: archive_queue(aws, world.dlq.url, tmp_path / f"{moment}.gz", VISIBILITY_S)
 
     for moment in kills(begin, real=None):
         path = tmp_path / f"{moment}.gz"
         with subtests.test(moment=moment):
-            world.service.settle(READING.visibility_timeout_s)  # what the killed run hid is visible again
+            world.service.settle(VISIBILITY_S)  # what the killed run hid is visible again
             found = read_archive(path) if path.exists() else archived(world, clocked, path)
             assert (len(found.messages), found.missed) == (2, ())
     assert moment > 3
@@ -230,8 +231,8 @@ def test_purge_claims_nothing_before_the_counts_have_settled(queue_server, clock
         for _ in range(late):
             world.fails()
         said = []
-        reading = replace(READING, report=said.append)
-        result = purge_queue(session_of(clocked), world.dlq.url, archive, "test", reading=reading)
+        options = {"visibility_timeout_s": VISIBILITY_S, "report": said.append}
+        result = purge_queue(session_of(clocked), world.dlq.url, archive, "test", **options)
         deleted_s = [EPOCH_S + at for at, _, what, *_ in world.service.history if what == "deleted"]
         assert world.service.clock.now - max([began_s, *deleted_s]) >= COUNTS_SETTLE_S
         assert (result.deleted, result.uncertain, len(result.left)) == (count, (), late)

@@ -15,12 +15,12 @@ from watchme_analysis.case.actions import actions_in, read_actions
 from watchme_analysis.cli.queue import queue_group
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.remedies.allowed_calls import calls_of
-from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue, is_archive, read_archive
+from watchme_analysis.remedies.queue_archive import archive_queue, is_archive, read_archive
 from watchme_analysis.remedies.queue_purge import journal_of, purge_queue, record_of
 from watchme_analysis.storage.journal import open_journal, read_journal
 from watchme_analysis.text.message import message
 
-READING = ReadingOptions(120)
+VISIBILITY_S = 120
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def aws(clocked):
 
 @pytest.fixture
 def archive(world, aws, tmp_path):
-    return archive_queue(aws, "uploads-dlq", tmp_path / "a.gz", READING)
+    return archive_queue(aws, "uploads-dlq", tmp_path / "a.gz", VISIBILITY_S)
 
 
 def test_archive_holds_every_message_and_leaves_them(world, archive):
@@ -70,22 +70,22 @@ def test_damaged_archive_is_refused(archive, tmp_path, subtests):
 
 def test_everything_that_an_archive_may_lack_is_stated(world, aws, tmp_path):
     world.service.call_s = 50.0  # so that the first messages are visible again at the end of the reading
-    late = archive_queue(aws, world.dlq.url, tmp_path / "late.gz", READING)
+    late = archive_queue(aws, world.dlq.url, tmp_path / "late.gz", VISIBILITY_S)
     assert "archive-out-of-time" in [next(iter(messages_in(each))) for each in late.missed]
     world.service.call_s = 0.02
     world.service.settle()
     world.service.receive(world.dlq, 1, 30_000)
-    found = archive_queue(aws, world.dlq.url, tmp_path / "a.gz", READING)
+    found = archive_queue(aws, world.dlq.url, tmp_path / "a.gz", VISIBILITY_S)
     assert [messages_in(each) for each in found.missed] == [
         {"archive-count-differs": {"count": 12, "archived": 11}}, {"archive-in-flight": {"count": 1}},
     ]  # fmt: skip
-    assert purge_queue(aws, world.dlq.url, found, "r", reading=READING).outcome == "refused"
+    assert purge_queue(aws, world.dlq.url, found, "r", visibility_timeout_s=VISIBILITY_S).outcome == "refused"
 
 
 def test_failure_leaves_no_file_and_no_hidden_message(world, aws, tmp_path):
     world.service.faults = {("ReceiveMessage", number): "error" for number in range(2, 40)}
     with pytest.raises(ServiceError):
-        archive_queue(aws, world.dlq.url, tmp_path / "a.gz", READING)
+        archive_queue(aws, world.dlq.url, tmp_path / "a.gz", VISIBILITY_S)
     assert list(tmp_path.iterdir()) == []
     now = world.service.clock.now
     assert all(each.visible_s <= now for each in world.dlq.messages.values())
@@ -99,7 +99,7 @@ def test_purge_empties_the_queue_and_writes_the_record(world, archive, clocked, 
         {"request_id": "r", "function": "worker", "kind": "error", "message": "KeyError: 'id'",
          "error_type": "KeyError"},
     ]).path  # fmt: skip
-    result = purge_queue(used, "uploads-dlq", archive, "lost", case=case, reading=READING)
+    result = purge_queue(used, "uploads-dlq", archive, "lost", case=case, visibility_timeout_s=VISIBILITY_S)
     assert (result.outcome, result.deleted, world.dlq.messages) == ("complete", 12, {})
     record = json.loads(record_of(archive.path).read_text())
     assert (record["state"], record["reason"], record["count"]) == ("complete", "lost", 12)
@@ -118,7 +118,7 @@ def test_messages_are_compared_by_what_they_contain(world, archive, aws):
     first, second, *_ = world.dlq.messages.values()
     first.body = "other"
     second.attributes = {"kind": {"StringValue": "x", "DataType": "String"}}
-    result = purge_queue(aws, world.dlq.url, archive, "lost", reading=READING)
+    result = purge_queue(aws, world.dlq.url, archive, "lost", visibility_timeout_s=VISIBILITY_S)
     assert (result.outcome, result.deleted, set(result.left)) == ("stopped", 10, {first.id, second.id})
     assert world.dlq.messages.keys() == {first.id, second.id}
 
@@ -126,7 +126,7 @@ def test_messages_are_compared_by_what_they_contain(world, archive, aws):
 def test_deletion_that_sqs_refuses_is_not_recorded_as_done(world, archive, aws):
     kept, *_ = world.dlq.messages
     world.refuse_deletion(kept)
-    result = purge_queue(aws, world.dlq.url, archive, "lost", reading=READING)
+    result = purge_queue(aws, world.dlq.url, archive, "lost", visibility_timeout_s=VISIBILITY_S)
     assert ("purge-in-use" in messages_in(result.sentence), kept in result.uncertain) == (True, True)
     deleted = [each for each in read_journal(journal_of(archive.path)).entries if each["event"] == "deleted"]
     assert {name for each in deleted for name in each["ids"]} == set(archive.messages) - {kept}
@@ -135,7 +135,7 @@ def test_deletion_that_sqs_refuses_is_not_recorded_as_done(world, archive, aws):
 
 def test_purge_is_refused_before_anything_is_deleted(world, archive, aws, tmp_path):
     def why(archive):
-        result = purge_queue(aws, world.dlq.url, archive, "lost", reading=READING)
+        result = purge_queue(aws, world.dlq.url, archive, "lost", visibility_timeout_s=VISIBILITY_S)
         assert (result.outcome, result.deleted, result.record) == ("refused", 0, None)
         assert not record_of(archive.path).exists()
         return messages_in(result.sentence)["purge-refused"]["why"]

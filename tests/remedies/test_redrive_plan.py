@@ -12,7 +12,7 @@ from worlds.stored_case import case_of, store_case
 from watchme_analysis.config import WorkItemSettings
 from watchme_analysis.errors import InputError
 from watchme_analysis.queues.redrive_list import ListedMessage, RedriveList
-from watchme_analysis.remedies.queue_archive import ReadingOptions, archive_queue
+from watchme_analysis.remedies.queue_archive import archive_queue
 from watchme_analysis.remedies.redrive import EarlierRuns, RedriveLimits
 from watchme_analysis.remedies.redrive_plan import (
     RedrivePlan,
@@ -131,6 +131,26 @@ def test_work_that_was_never_done_gets_a_message_for_each_item_and_day(shorter, 
         plan_of_work(shorter.path, "asr-queue", "{number}", tmp_path / "journal")
 
 
+def test_messages_created_for_a_fifo_queue_have_group_and_deduplication_id(tmp_path):
+    place = {"region": "ap-northeast-1", "account_id": "123456789012", "arn": "arn:aws:sqs:x:y:z"}
+    message = {"queue": "jobs-dlq.fifo", "source_queue": "jobs.fifo"}
+    case = store_case(
+        tmp_path / "case",
+        work_items=WORK,
+        queues=[{"queue": "jobs.fifo", "dlq": "jobs-dlq.fifo", **place}, {"queue": "jobs-dlq.fifo", **place}],
+        event_source_mappings=[{"queue": "jobs.fifo", "function": "worker", "state": "Enabled"}],
+        queue_messages=[
+            {**message, "message_id": item, "work_item": item, "body": BODY.replace('"a"', f'"{item}"')}
+            for item in ("a", "b")
+        ],
+    )
+    plan = plan_of_work(case.path, "jobs.fifo", '{"day": "{day}"}', tmp_path / "journal")
+    first, second = map(json.loads, plan.pending)
+    assert first["MessageBody"] == second["MessageBody"] == '{"day": "2026-03-02"}'
+    assert (first["MessageGroupId"], second["MessageGroupId"]) == ("a", "b")
+    assert first["MessageDeduplicationId"] != second["MessageDeduplicationId"]
+
+
 WORK = WorkItemSettings(item_keys=("id",), day_keys=("day",))
 BODY = '{"id": "a", "day": "2026-03-02"}'
 
@@ -142,7 +162,7 @@ def archive(queue_server, clocked, tmp_path):
     dlq = service.queue("jobs-dlq")
     for body in (BODY, "no json"):
         service.send(dlq, body)
-    return archive_queue(replace(clocked, plan=Plan()), "jobs-dlq", tmp_path / "dlq.gz", ReadingOptions(60))
+    return archive_queue(replace(clocked, plan=Plan()), "jobs-dlq", tmp_path / "dlq.gz", 60)
 
 
 def test_messages_of_an_archive_are_for_a_queue_beside_it(archive, tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ from watchme_analysis.cli.result import Result, renders
 from watchme_analysis.cli.terminal import Printer
 from watchme_analysis.cloudwatch.iam_policy import Grant
 from watchme_analysis.errors import InputError
-from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, archive_queue, read_archive
+from watchme_analysis.remedies.queue_archive import Archive, archive_queue, read_archive
 from watchme_analysis.text.message import Choice, Code, Duration, Message, Resource, message
 from watchme_analysis.text.render import error_message
 from watchme_analysis.text.shell_quoting import shell_path
@@ -68,8 +68,7 @@ def archive_command(out: Printer, queue: str, to: Path, **options: Any) -> Resul
     interruption, repeat the command.
     """
     check_folder(to)
-    reading = ReadingOptions(options["visibility_timeout"], out.say)
-    found = archive_queue(session_of(options), queue, to, reading)
+    found = archive_queue(session_of(options), queue, to, options["visibility_timeout"], out.say)
     about = {"queue": queue, "archive": str(to), "messages": len(found.messages), "sha256": found.sha256}
     values: dict[str, Any] = {
         "count": len(found.messages),
@@ -140,7 +139,8 @@ def purge_command(out: Printer, queue: str, **options: Any) -> Result:
         archive,
         options["reason"].strip(),
         case=options["case"],
-        reading=ReadingOptions(options["visibility_timeout"], out.say),
+        visibility_timeout_s=options["visibility_timeout"],
+        report=out.say,
     )
     if result.outcome != "refused":
         said.append(message("purge-deleted", count=result.deleted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -164,10 +165,12 @@ def message_line(
     """Return a message in the input format of ``aws sqs send-message --cli-input-json``.
 
     An attribute keeps the id that the message had, if it was in a queue. ``attributes`` are those of the
-    sender, as JSON or as the AWS CLI prints them. A FIFO queue needs a group; without one, it is the message
-    id.
+    sender, as JSON or as the AWS CLI prints them. A FIFO queue needs a group, and a deduplication id; without
+    one, either is the message id, and of a message that was in no queue, the latter is a hash.
     """
     row = {"message_id": message_id, "body": body, "message_attributes": attributes, "group_id": group_id}
+    work = f"{group_id} {body}".encode(errors="surrogatepass")
+    row["work_hash"] = hashlib.sha256(work).hexdigest()
     queue = url.rstrip("/").rsplit("/", 1)[-1]
     return _line({**row, "queue": queue, "work_item": None, "deduplication_id": None}, {queue: url})
 
@@ -186,7 +189,7 @@ def _line(row: dict[str, Any], urls: dict[str, str]) -> str:
     entry: dict[str, Any] = {"QueueUrl": urls.get(queue, f"URL_OF_{queue}"), "MessageBody": str(row["body"])}
     if queue.endswith(".fifo"):
         entry["MessageGroupId"] = _first_known(row, "group_id", "work_item", "message_id")
-        entry["MessageDeduplicationId"] = _first_known(row, "deduplication_id", "message_id")
+        entry["MessageDeduplicationId"] = _first_known(row, "deduplication_id", "message_id", "work_hash")
     entry["MessageAttributes"] = _attributes(row)
     return json.dumps(entry, ensure_ascii=False)
 

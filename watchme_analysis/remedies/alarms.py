@@ -491,7 +491,7 @@ def _verify_steps(
             _NOTIFIED_WITHIN_S,
         )
         said = message("alarm-verify-left", alarm=Resource(name))
-        restores.append(Step(f"end of {name}", name, said, None, until=(left,), may_be_unseen=True))
+        restores.append(Step(f"end of {name}", name, said, None, until=(left,)))
     return [*tests, *restores]
 
 

@@ -107,10 +107,7 @@ def _check_calls(plan: Plan, path: Path) -> None:
 def read_plan(path: Path) -> Plan:
     """Return the plan of a file, which contains only calls of its remedy.
 
-    Raises
-    ------
-    InputError
-        When the file can't be read, is no plan, or contains a call that its remedy never makes.
+    A file that can't be read, is no plan, or contains a call that its remedy never makes is an InputError.
     """
     try:
         plan = Plan.from_dict(json.loads(path.read_bytes()))
@@ -126,13 +123,7 @@ def read_plan(path: Path) -> Plan:
 
 
 def check_conditions(conditions: Iterable[Condition], path: Path) -> None:
-    """Check that conditions of a file only read.
-
-    Raises
-    ------
-    InputError
-        When one makes another call.
-    """
+    """Check that conditions of a file only read; another call is an InputError."""
     for call in (condition.call for condition in conditions):
         if not _is_reading(call):
             raise _NotAllowedError("reading", call).of_plan(path, "loadtest")

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 _StandIns: TypeAlias = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 Outcome = Literal["complete", "refused", "stopped", "undone"]
 _PLAN = "plan"
-UNCERTAIN, _UNSEEN = "uncertain", "unseen"
+UNCERTAIN = "uncertain"
 # Account or region of a resource whose name or URL does not state it.
 UNKNOWN = "unknown"
 # Events of a step at which a run has ended.
@@ -69,20 +69,11 @@ _RESPONSE_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """Result of applying a plan.
+    """Result of applying a plan, and why the run ended so.
 
-    Attributes
-    ----------
-    outcome
-        ``complete``: every step is done and verified. ``refused``: the system differs from the plan, nothing
-        was called. ``stopped``: a step failed or is uncertain; the ones before it are done. ``undone``: the
-        steps done were undone, and that was verified.
-    done
-        Names of the steps that are done, those of earlier runs included.
-    sentence
-        Why the run ended so.
-    journal
-        File of the journal.
+    ``complete``: every step is done and verified. ``refused``: the system differs from the plan, nothing was
+    called. ``stopped``: a step failed or is uncertain; the ones before it are done. ``undone``: what was done
+    was undone, and that was verified. ``done`` names the steps that are done, also by earlier runs.
     """
 
     outcome: Outcome
@@ -112,10 +103,7 @@ def journal_of(plan: Path) -> Path:
 def recorded(case: Path | None, journal_path: Path, remedy: str) -> Iterator[None]:
     """Record in the table ``actions`` of a case what the journal says at the end of the context.
 
-    Raises
-    ------
-    InputError
-        When the folder is one of raw evidence, before anything is done.
+    A folder of raw evidence is an InputError, before anything is done.
     """
     if case is not None and open_case(case).path.resolve() != case.resolve():
         raise InputError(error_message("error-case-is-raw", folder=case))
@@ -136,14 +124,8 @@ def apply_plan(
     """Apply a plan, or the rest of it after an interruption; the same journal belongs to all its runs.
 
     ``on_step`` is called with each step and what has become of it. The steps are recorded in ``case``, also
-    when the run stops.
-
-    Raises
-    ------
-    InputError
-        When the journal is another plan's, is in use, or can't be read or written; or the case can't be.
-    ServiceError
-        When the account can't be read.
+    when the run stops. It is an InputError when the journal is another plan's, is in use, or can't be read or
+    written, or the case can't be; and a ServiceError when the account can't be read.
     """
     report = on_step or (lambda _step, _sentence: None)
     with recorded(case, journal_path, plan.remedy), open_journal(journal_path) as journal:
@@ -172,10 +154,7 @@ def apply_plan(
         if stopped is not None:
             return ApplyResult("stopped", done_steps(plan, journal), stopped, journal.path)
         journal.write(_PLAN, DONE, plan=plan.digest, sentence=plan.title.to_dict())
-        unseen = [step.name for step in plan.steps if journal.event(step.name) == _UNSEEN]
-        sentence = message("plan-complete", count=len(plan.steps) - len(unseen))
-        if unseen:
-            sentence = message("plan-unseen", complete=sentence, steps=unseen)
+        sentence = message("plan-complete", count=len(plan.steps))
         return ApplyResult("complete", done_steps(plan, journal), sentence, journal.path)
 
 
@@ -246,12 +225,8 @@ def done_steps(plan: Plan, journal: Journal) -> tuple[str, ...]:
 def read_value(condition: Condition, aws: Aws, made: Mapping[str, Any] | None = None) -> Any:
     """Return what the expression of a condition yields now, ready for JSON; None when nothing is found.
 
-    ``made`` has the values that earlier steps kept, by ``STEP.NAME``.
-
-    Raises
-    ------
-    ServiceError
-        When the call fails for another reason than a missing resource.
+    ``made`` has the values that earlier steps kept, by ``STEP.NAME``. A call that fails for another reason
+    than a missing resource is a ServiceError.
     """
     call = condition.call
     try:
@@ -307,14 +282,9 @@ def _check_owner(plan: Plan, journal: Journal) -> None:
 
 
 def check_place(aws: Aws, account: str, region: str, *, is_from_plan: bool = False) -> None:
-    """Check that a session is of an account and region.
+    """Check that a session is of an account and region; another one is a SurpriseError.
 
     Each of them may be :data:`UNKNOWN`, except in a plan, which always states both.
-
-    Raises
-    ------
-    SurpriseError
-        When it is of another one.
     """
     own_account, own_region = aws.account(), aws.region
     unknown = () if is_from_plan else (UNKNOWN,)
@@ -332,7 +302,7 @@ def check_place(aws: Aws, account: str, region: str, *, is_from_plan: bool = Fal
 
 def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message], None]) -> None:
     event = journal.event(step.name)
-    if event in {DONE, _UNSEEN}:
+    if event == DONE:
         return
     made = _results(journal)
     calls = step.call is not None
@@ -361,14 +331,7 @@ def _do(step: Step, journal: Journal, aws: Aws, report: Callable[[Step, Message]
         kept = {name: jmespath.search(select, response) for name, select in step.keep.items()}
     made |= {f"{step.name}.{name}": value for name, value in kept.items()}
     for condition in step.until:
-        try:
-            require(condition, aws, made)
-        except NeverError as never:
-            if not step.may_be_unseen:
-                raise
-            _record(journal, step, _UNSEEN)
-            report(step, message("plan-step-unseen", why=never.sentence))
-            return
+        require(condition, aws, made)
     more: dict[str, Any] = {"made": kept} if kept else {}
     _record(journal, step, DONE, None, **more)
     report(step, message("plan-step-done"))
@@ -413,11 +376,9 @@ def _called(step: Step, call: Call, aws: Aws, made: Mapping[str, Any]) -> Any:
 def call_once(call: Call, aws: Aws) -> dict[str, Any]:
     """Return the response of a call that is repeated only while AWS throttles it: it was not accepted then.
 
-    Raises
-    ------
-    SurpriseError
-        When the call failed, with the :class:`ServiceError` as its cause. Its event is :data:`UNCERTAIN` if
-        AWS may have accepted the call: the error is a temporary one, and there was a connection.
+    A call that failed is a SurpriseError with the :class:`ServiceError` as its cause. Its event is
+    :data:`UNCERTAIN` if AWS may have accepted the call: the error is a temporary one, and there was a
+    connection.
     """
     from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 
@@ -454,10 +415,7 @@ def _expect(call: Call, select: str, wanted: Any, response: Any) -> None:
 def require(condition: Condition, aws: Aws, made: Mapping[str, Any]) -> None:
     """Wait until a condition holds, at most its ``within_s``, and then as long as it must hold.
 
-    Raises
-    ------
-    SurpriseError
-        When it does not hold, or can't be read.
+    A condition that does not hold, or can't be read, is a SurpriseError.
     """
     waited_s, held_s, number = 0.0, 0.0, 0
     while True:
@@ -557,13 +515,7 @@ def _now(stated: Mapping[str, Any]) -> str:
 
 
 def _reading(stated: Mapping[str, Any], aws: Aws) -> Any:
-    """Return what a reading yields now, with the values of ``with`` in it.
-
-    Raises
-    ------
-    NotFoundError
-        When it yields nothing.
-    """
+    """Return what a reading yields now, with the values of ``with`` in it; nothing is a NotFoundError."""
     call = Call.from_dict(stated[READING])
     found = jmespath.search(stated["select"], plain(_all_pages(call, aws, dict(call.parameters))))
     if found is None:

@@ -83,7 +83,6 @@ _LOG_LATE_S = 30.0
 _CLOSE = 0.1
 _CLOSE_S = {"queue": 1.0, "endpoint": 0.01}
 _CLOSE_MESSAGES = 1.0
-_NO_SETTINGS = Config()
 _NONE_SEEN = QueueCounts(0, 0, 0)
 Position = Literal["within", "above", "below", "unknown"]
 Outcome = Literal["complete", "stopped", "refused"]
@@ -201,53 +200,27 @@ class LoadResult:
 
 def apply_load_test(
     plan: LoadPlan,
-    journal: Path,
+    journal_path: Path,
     aws: Aws | None,
     *,
     case: Path | None = None,
     headers: Mapping[str, str] = {},
     report: Callable[[Message], None] = lambda _: None,
 ) -> LoadResult:
-    """Run a planned load test, and record it in the table ``actions`` of a case, also when it stops.
+    """Run a planned load test, and return its result.
 
-    Parameters and errors are those of :func:`run_load_test`. A target that is not declared as a test system
-    any more is refused.
+    A test that has begun is not run again. The result of one that has ended is returned; of one that was
+    killed, it is read what became of the messages. It is recorded in the table ``actions`` of a case, also
+    when it stops. A target that is not declared as a test system any more is an InputError; an account or
+    queue that can't be read is a ServiceError, and nothing was sent.
+
+    ``aws`` is a session of the plan's account and region; None for an endpoint that is watched without AWS.
+    ``headers`` are further ones of the requests, such as one with a token; never written down. ``report`` is
+    called with each sentence on the progress.
     """
     config = load_config()
     check_target(config, plan.target)
-    with recorded(case, journal, REMEDY):
-        return run_load_test(plan, journal, aws, headers=headers, config=config, report=report)
-
-
-def run_load_test(
-    plan: LoadPlan,
-    journal_path: Path,
-    aws: Aws | None,
-    *,
-    headers: Mapping[str, str] = {},
-    config: Config = _NO_SETTINGS,
-    report: Callable[[Message], None] = lambda _: None,
-) -> LoadResult:
-    """Run a load test, and return its result.
-
-    A test that has begun is not run again. The result of one that has ended is returned; of one that was
-    killed, it is read what became of the messages. An account or queue that can't be read is a ServiceError;
-    nothing was sent then.
-
-    Parameters
-    ----------
-    plan, journal_path
-        The plan, and its journal, the same for all runs of this plan.
-    aws
-        Session of the plan's account and region; None for an endpoint that is watched without AWS.
-    headers
-        Further headers of the requests, such as one with a token; never written down.
-    config
-        States how the function's log names work and errors.
-    report
-        Called with each sentence on the progress.
-    """
-    with open_journal(journal_path) as journal:
+    with recorded(case, journal_path, REMEDY), open_journal(journal_path) as journal:
         if journal.entries and journal.entries[0].get("plan") != plan.digest:
             raise InputError(error_message("error-loadtest-journal", path=journal.path))
         run = _Run(plan, journal, aws, headers, report)

@@ -38,15 +38,7 @@ READING = "$read"
 
 @dataclass(frozen=True)
 class Call(Record):
-    """A call to AWS.
-
-    Attributes
-    ----------
-    service, operation
-        boto3's names, such as ``sqs`` and ``set_queue_attributes``.
-    parameters
-        Parameters of the operation, ready for JSON.
-    """
+    """A call to AWS by boto3's names, such as ``sqs`` and ``set_queue_attributes``; ready for JSON."""
 
     service: str
     operation: str
@@ -82,31 +74,17 @@ class Call(Record):
 class Condition(Record):
     """Something that a reading of the system must show.
 
-    Attributes
-    ----------
-    call
-        Call that only reads.
-    select
-        JMESPath expression over its response [1]_.
-    value
-        What the expression must yield. A response "not found" yields None.
-    within_s
-        How long to wait for it, in seconds.
-    held_s
-        How long it must hold without a break, in seconds, beyond that wait.
-
-    References
-    ----------
-    .. [1] https://jmespath.org/specification.html
+    ``select`` is a JMESPath expression over the response (https://jmespath.org/specification.html). A
+    response "not found" yields None.
     """
 
     RARE: ClassVar[tuple[str, ...]] = ("held_s",)
 
-    call: Call
+    call: Call  # only reads
     select: str
-    value: Any
-    within_s: float = 0.0
-    held_s: float = 0.0
+    value: Any  # what the expression must yield
+    within_s: float = 0.0  # how long to wait for it
+    held_s: float = 0.0  # how long it must hold without a break, beyond that wait
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -119,56 +97,28 @@ class Condition(Record):
 class Step(Record):
     """One call of a plan, or one wait.
 
-    Attributes
-    ----------
-    name
-        Key of the step in the plan and in the journal.
-    resource
-        Name or ARN of what it changes.
-    why
-        Reason, with numbers.
-    call
-        The call; None for a step that only waits for ``until``.
-    before
-        Conditions that must hold just before the call.
-    expect
-        JMESPath expression over the response, and the value it must yield. Anything else is a surprise.
-    until
-        Conditions that hold in the system once the step has worked. They verify the step, and decide after a
-        kill whether its call has happened.
-    is_repeatable
-        Whether the same call twice has the effect of one. Otherwise a call whose outcome is unknown is
-        reported instead of repeated, unless ``until`` decides.
-    keep
-        Values of the response that later steps refer to: JMESPath expression by name.
-    undo
-        Calls that undo the step, in their order.
-    undo_until
-        Conditions that hold once the step is undone.
-    may_be_unseen
-        Whether the plan goes on when ``until`` does not hold in time, because nothing happened that would
-        show it. Only for a step without a call.
-    undo_before
-        Conditions that must hold just before the last call of ``undo``.
-    hint, undo_hint
-        What people can do when a condition of the step, or of its undo, does not hold in time.
+    ``until`` holds in the system once the step has worked. It verifies the step, and decides after a kill
+    whether its call has happened. Without it, a call that is not repeatable, and whose outcome is unknown, is
+    reported instead of repeated.
     """
 
     RARE: ClassVar[tuple[str, ...]] = ("undo_before", "hint", "undo_hint")
 
-    name: str
-    resource: str
-    why: Message
-    call: Call | None = None
-    before: tuple[Condition, ...] = ()
+    name: str  # key of the step in the plan and in the journal
+    resource: str  # name or ARN of what it changes
+    why: Message  # with numbers
+    call: Call | None = None  # None for a step that only waits
+    before: tuple[Condition, ...] = ()  # must hold just before the call
+    # JMESPath expression over the response, and the value it must yield. Anything else is a surprise.
     expect: Mapping[str, Any] = field(default_factory=dict)
     until: tuple[Condition, ...] = ()
-    is_repeatable: bool = True
+    is_repeatable: bool = True  # the same call twice has the effect of one
+    # Values of the response that later steps refer to: JMESPath expression by name.
     keep: Mapping[str, str] = field(default_factory=dict)
-    undo: tuple[Call, ...] = ()
+    undo: tuple[Call, ...] = ()  # in their order
     undo_until: tuple[Condition, ...] = ()
-    may_be_unseen: bool = False
-    undo_before: tuple[Condition, ...] = ()
+    undo_before: tuple[Condition, ...] = ()  # must hold just before the last call of the undo
+    # What people can do when a condition of the step, or of its undo, does not hold in time.
     hint: Message | None = None
     undo_hint: Message | None = None
 
@@ -235,28 +185,10 @@ class StoredPlan(Record):
 
 @dataclass(frozen=True)
 class Plan(StoredPlan):
-    """What a remedy would do.
+    """What a remedy, such as ``alarms``, would do.
 
-    Attributes
-    ----------
-    remedy
-        Name of the remedy, such as ``alarms``.
-    title
-        What the plan achieves.
-    made
-        Time of planning.
-    account, region
-        Where it applies; it is refused anywhere else.
-    steps
-        Calls and waits, in their order.
-    relies_on
-        Readings from the time of planning. If one differs when the plan is applied, it is refused.
-    reasons, costs, risks
-        Sentences with numbers.
-    notes
-        What the plan leaves alone, and why.
-    undo_on_surprise
-        Whether a surprise undoes the steps done so far, such as the rollback of a deployment.
+    It is refused outside of its account and region, and if a reading of ``relies_on``, from the time of
+    planning, differs when it is applied. ``notes`` state what it leaves alone, and why.
     """
 
     FORMAT: ClassVar[str] = "watchme-plan"
@@ -273,7 +205,7 @@ class Plan(StoredPlan):
     costs: tuple[Message, ...] = ()
     risks: tuple[Message, ...] = ()
     notes: tuple[Message, ...] = ()
-    undo_on_surprise: bool = False
+    undo_on_surprise: bool = False  # undo the steps done so far, such as the rollback of a deployment
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -309,13 +241,7 @@ def readings_in(value: Any) -> Iterator[Call]:
 
 
 def write_plan(plan: StoredPlan, path: Path) -> None:
-    """Write a plan to a file; only a file with an earlier plan of its format is replaced.
-
-    Raises
-    ------
-    InputError
-        When the file holds something else or can't be written.
-    """
+    """Write a plan to a file; one that holds something else than an earlier plan is an InputError."""
     check_replaceable(path, lambda first: plan.FORMAT.encode() in first[:100], plan.KIND)
     text = json.dumps(plan.to_dict(), ensure_ascii=False, indent=2)
     write_atomically(path, f"{text}\n".encode(errors="surrogatepass"))

@@ -123,13 +123,7 @@ class ProcessedLog:
         self._by_name: dict[_Name, list[_Invocation]] = {}
 
     def group(self) -> str:
-        """Return the log group of the function.
-
-        Raises
-        ------
-        ServiceError
-            When the function does not exist or can't be read.
-        """
+        """Return the log group of the function; a function that can't be read is a ServiceError."""
         if self._group is None:
             found = self._aws.call("lambda", "get_function_configuration", FunctionName=self._function)
             configured = found.get("LoggingConfig", {}).get("LogGroup")
@@ -139,10 +133,7 @@ class ProcessedLog:
     def read(self, *, whole: bool = False) -> None:
         """Read what has been logged since the last reading, or, with ``whole``, since the first message.
 
-        Raises
-        ------
-        ServiceError
-            When the log can't be read. A log group that does not exist yet is empty.
+        A log group that does not exist yet is empty.
         """
         from watchme_analysis.cloudwatch.session import NotFoundError
 

@@ -24,6 +24,7 @@ from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.files.decompress import GZIP_MAGIC
 from watchme_analysis.remedies.queue_reader import (
+    READING_SHARE,
     HeldMessages,
     QueueCounts,
     await_visible,
@@ -45,14 +46,6 @@ FORMAT_VERSION = 1
 # A process that decompresses an archive that somebody else made must not fill the memory with one line.
 # SQS limits a message to 1 MiB; JSON escapes lengthen it.
 _LONGEST_LINE = 16 << 20
-
-
-@dataclass(frozen=True)
-class ReadingOptions:
-    """For how many seconds messages are hidden at most, and who is told of the progress."""
-
-    visibility_timeout_s: int = 300
-    report: Callable[[Message], None] = lambda said: None
 
 
 @dataclass(frozen=True)
@@ -93,17 +86,18 @@ class Archive:
         }
 
 
-def archive_queue(aws: Aws, queue: str, path: Path, reading: ReadingOptions = ReadingOptions()) -> Archive:
+def archive_queue(
+    aws: Aws,
+    queue: str,
+    path: Path,
+    visibility_timeout_s: int = 300,
+    report: Callable[[Message], None] = lambda _: None,
+) -> Archive:
     """Write every message of a queue to an archive, leave them in the queue, and return the archive.
 
-    A run that was killed has changed nothing but the visibility of messages: repeat it.
-
-    Raises
-    ------
-    InputError
-        When the file exists, or reading the queue could move its messages.
-    ServiceError
-        When the queue can't be read. Messages that were received are visible again then.
+    Messages are hidden for the visibility timeout at most; ``report`` is called with each sentence on the
+    progress. A run that was killed has changed nothing but the visibility of messages: repeat it. It is an
+    InputError when the file exists, or reading the queue could move its messages.
     """
     if path.exists():
         raise InputError(error_message("error-archive-exists", path=path))
@@ -111,7 +105,7 @@ def archive_queue(aws: Aws, queue: str, path: Path, reading: ReadingOptions = Re
     attributes = queue_attributes(aws, url)
     check_readable(attributes, url)
     # Messages hidden by a killed run are visible again after its visibility timeout.
-    await_visible(aws, url, reading.visibility_timeout_s)
+    await_visible(aws, url, visibility_timeout_s)
     began = aws.now()
     header = {
         "format": FORMAT,
@@ -119,16 +113,16 @@ def archive_queue(aws: Aws, queue: str, path: Path, reading: ReadingOptions = Re
         "queue": url,
         "arn": attributes.get("QueueArn", ""),
         "made": began.isoformat(timespec="seconds"),
-        "visibility_timeout_s": reading.visibility_timeout_s,
+        "visibility_timeout_s": visibility_timeout_s,
         "attributes": attributes,
-        "counts": counts_of(queue_attributes(aws, url)).to_dict(),
+        "counts": vars(counts_of(queue_attributes(aws, url))),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     aside = temporary_path(path)
     try:
         with aside.open("xb") as raw, in_use(aside):
-            _write(aws, url, raw, header, reading)
+            _write(aws, url, raw, header, report)
             raw.flush()
             os.fsync(raw.fileno())
         os.link(aside, path)  # fails if the file exists by now, which a rename would overwrite
@@ -139,9 +133,12 @@ def archive_queue(aws: Aws, queue: str, path: Path, reading: ReadingOptions = Re
     return read_archive(path)
 
 
-def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], reading: ReadingOptions) -> None:
+def _write(
+    aws: Aws, url: str, raw: Any, header: Mapping[str, Any], report: Callable[[Message], None]
+) -> None:
     digest, seen, began = hashlib.sha256(), set[str](), aws.now()
-    held = HeldMessages(aws, url, reading.visibility_timeout_s)
+    hidden_s: int = header["visibility_timeout_s"]
+    held = HeldMessages(aws, url, hidden_s)
     with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as file:
 
         def put(value: Mapping[str, Any]) -> None:
@@ -158,9 +155,9 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], reading: Rea
         except (ServiceError, KeyboardInterrupt):
             held.release()
             raise
-        is_out_of_time = (aws.now() - began).total_seconds() > 0.8 * reading.visibility_timeout_s
+        is_out_of_time = (aws.now() - began).total_seconds() > READING_SHARE * hidden_s
         not_released = held.release()
-        counts = settled_counts(aws, url, len(seen), reading.report)
+        counts = settled_counts(aws, url, len(seen), report)
         missed = []
         if counts.total != len(seen):
             missed.append(message("archive-count-differs", count=counts.total, archived=len(seen)))
@@ -169,11 +166,11 @@ def _write(aws: Aws, url: str, raw: Any, header: Mapping[str, Any], reading: Rea
         if counts.delayed:
             missed.append(message("archive-delayed", count=counts.delayed))
         if is_out_of_time:
-            missed.append(message("archive-out-of-time", visibility=Duration(reading.visibility_timeout_s)))
+            missed.append(message("archive-out-of-time", visibility=Duration(hidden_s)))
         trailer = {
             "messages": len(seen),
             "ended": aws.now().isoformat(timespec="seconds"),
-            "counts": counts.to_dict(),
+            "counts": vars(counts),
             "not_released": not_released,
             "missed": [each.to_dict() for each in missed],
         }
@@ -196,13 +193,7 @@ def is_archive(path: Path) -> bool:
 
 
 def read_archive(path: Path) -> Archive:
-    """Return an archive after checking its hash and its counts.
-
-    Raises
-    ------
-    InputError
-        When the file can't be read, is no archive, or is damaged.
-    """
+    """Return an archive after checking its hash; one that can't be read or is damaged is an InputError."""
     digest = hashlib.sha256()
     try:
         lines = list(_lines(path))
@@ -218,7 +209,7 @@ def read_archive(path: Path) -> Archive:
         if hashlib.sha256(text).hexdigest() != stored or len(messages) != trailer["messages"]:
             raise ValueError(error_message("archive-damage-hash"))
         for one in messages:
-            if body_hash(one) != one.get("MD5OfBody", body_hash(one)):
+            if one.get("MD5OfBody") not in (None, _body_hash(one)):
                 raise ValueError(error_message("archive-damage-body", message=one["MessageId"]))
         return Archive(
             path=path,
@@ -235,7 +226,7 @@ def read_archive(path: Path) -> Archive:
         raise InputError(error_message("error-archive-damaged", path=path, problem=error)) from error
 
 
-def body_hash(one: Mapping[str, Any]) -> str:
+def _body_hash(one: Mapping[str, Any]) -> str:
     """Return the MD5 hash of a message's body, computed as SQS does."""
     body = str(one["Body"]).encode(errors="surrogatepass")
     return hashlib.md5(body, usedforsecurity=False).hexdigest()

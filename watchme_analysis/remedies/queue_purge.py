@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +27,7 @@ from watchme_analysis.cloudwatch.account_state import as_cli_prints
 from watchme_analysis.errors import InputError, ServiceError
 from watchme_analysis.queues.work_items import failed_with
 from watchme_analysis.remedies.apply import SurpriseError, check_place, recorded
-from watchme_analysis.remedies.queue_archive import Archive, ReadingOptions, body_hash
+from watchme_analysis.remedies.queue_archive import Archive
 from watchme_analysis.remedies.queue_reader import (
     HOLD,
     HeldMessages,
@@ -53,7 +53,6 @@ REMEDY = "queue purge"
 _RUN = "purge"
 _MESSAGES = "messages"
 _DELETING, _DELETED, _GONE = "deleting", "deleted", "gone"
-_USUAL = ReadingOptions()
 # Readings of the queue in a row without a further deletion, after which another would learn nothing new.
 _IDLE_READINGS = 2
 
@@ -87,26 +86,21 @@ def journal_of(archive: Path) -> Path:
     return archive.with_name(archive.name + JOURNAL_SUFFIX)
 
 
-def purge_queue(
+def purge_queue(  # noqa: PLR0913  the queue, what is known of its messages, and how they are read
     aws: Aws,
     queue: str,
     archive: Archive,
     reason: str,
     *,
     case: Path | None = None,
-    reading: ReadingOptions = _USUAL,
+    visibility_timeout_s: int = 300,
+    report: Callable[[Message], None] = lambda _: None,
 ) -> PurgeResult:
     """Delete the archived messages of a queue, or continue an interrupted run, and write the record.
 
     The logs of ``case`` state the errors for the record, and the purge is recorded in it; without a case, the
-    messages state them.
-
-    Raises
-    ------
-    InputError
-        When the journal is in use, the record can't be written, or the case is raw evidence.
-    ServiceError
-        When the queue can't be read; nothing was deleted then.
+    messages state them. It is an InputError when the journal is in use, the record can't be written, or the
+    case is raw evidence; and a ServiceError when the queue can't be read, and nothing was deleted.
     """
     counts = None
     region, account = archive.place
@@ -137,7 +131,8 @@ def purge_queue(
             **({"errors": errors} if errors else {}),
             "began": journal.entries[0]["at"],
         }
-        return _Purge(aws, url, archive, journal, reading, facts).go()
+        held = HeldMessages(aws, url, visibility_timeout_s, journal)
+        return _Purge(archive, journal, held, report, facts).go()
 
 
 def errors_of_case(archive: Archive, case: Path) -> dict[str, int]:
@@ -167,16 +162,14 @@ class _Purge:
 
     def __init__(
         self,
-        aws: Aws,
-        url: str,
         archive: Archive,
         journal: Journal,
-        reading: ReadingOptions,
+        held: HeldMessages,
+        report: Callable[[Message], None],
         facts: Mapping[str, Any],
     ) -> None:
-        self.aws, self.url, self.archive, self.journal, self.reading = aws, url, archive, journal, reading
-        self.facts = facts
-        self.held = HeldMessages(aws, url, reading.visibility_timeout_s, journal)
+        self.archive, self.journal, self.held, self.report, self.facts = archive, journal, held, report, facts
+        self.aws, self.url = held.aws, held.url
         self.counts: QueueCounts | None = None
         self.left: set[str] = set()
         # Ids of deletions that were requested, that SQS has accepted as well, and whose messages are gone.
@@ -202,7 +195,7 @@ class _Purge:
             state=outcome,
             ended=self.aws.now().isoformat(timespec="seconds"),
             left=list(left),
-            counts=self.counts and self.counts.to_dict(),
+            counts=self.counts and vars(self.counts),
             sentence=sentence.to_dict(),
         )
         said = {"resource": resource_name(self.url), "sentence": sentence.to_dict()}
@@ -213,7 +206,7 @@ class _Purge:
     def _delete_all(self) -> Message | None:
         """Delete every message that the archive holds; return why the queue is not empty, or may not be."""
         self.held.release()
-        await_visible(self.aws, self.url, self.reading.visibility_timeout_s)
+        await_visible(self.aws, self.url, self.held.hidden_s)
         idle, agree = 0, False
         while True:
             before, self.left, deleted = self.left, set(), len(self.accepted)
@@ -226,7 +219,7 @@ class _Purge:
                 if self.counts.in_flight:
                     return message("purge-in-flight", count=self.counts.in_flight)
                 return message("purge-in-use", count=self.counts.total, left=len(self.left))
-            self.counts = settled_counts(self.aws, self.url, len(self.left), self.reading.report)
+            self.counts = settled_counts(self.aws, self.url, len(self.left), self.report)
             agree = self.counts.total == len(self.left) and not self.counts.in_flight
             if agree and not self.left:
                 break
@@ -251,15 +244,10 @@ class _Purge:
         return found
 
     def _is_archived(self, one: Mapping[str, Any]) -> bool:
-        """Return whether the archive holds a message as it was received, hash for hash and byte for byte."""
-        known = self.archive.messages.get(str(one["MessageId"]))
-        if known is None:
-            return False
-        received = as_cli_prints(dict(one))
+        """Return whether the archive, whose bodies match their hashes, holds a message as it was received."""
+        known, received = self.archive.messages.get(str(one["MessageId"])), as_cli_prints(dict(one))
         same = ("Body", "MD5OfBody", "MessageAttributes")
-        return body_hash(received) == body_hash(known) and all(
-            received.get(name) == known.get(name) for name in same
-        )
+        return known is not None and all(received.get(name) == known.get(name) for name in same)
 
     def _write(self, event: str, **details: Any) -> None:
         self._count(self.journal.write(_MESSAGES, event, **details))

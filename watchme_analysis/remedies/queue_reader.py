@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.aws_shapes.names import resource_name
 from watchme_analysis.aws_shapes.responses import json_object
-from watchme_analysis.errors import InputError, ServiceError
+from watchme_analysis.errors import InputError
 from watchme_analysis.text.message import Duration, Message, message
 from watchme_analysis.text.render import error_message
 
@@ -35,7 +35,7 @@ BATCH = 10
 _EMPTY_RESPONSES = 3
 # Share of the visibility timeout after which no further message is received: a message that becomes visible
 # again during the reading would be received twice.
-_READING_SHARE = 0.8
+READING_SHARE = 0.8
 _ATTEMPTS = 3
 # Codes for a message that is not in flight any more.
 _NOT_IN_FLIGHT = re.compile(r"ReceiptHandleIsInvalid|MessageNotInflight|InvalidParameterValue")
@@ -59,21 +59,9 @@ class QueueCounts:
         """Return the number of all messages."""
         return self.visible + self.in_flight + self.delayed
 
-    def to_dict(self) -> dict[str, int]:
-        """Return the numbers, ready for JSON."""
-        return asdict(self)
-
 
 def queue_url(aws: Aws, queue: str) -> str:
-    """Return the URL of a queue, of its name or URL.
-
-    Raises
-    ------
-    InputError
-        When a URL names another region.
-    ServiceError
-        When the queue does not exist.
-    """
+    """Return the URL of a queue, of its name or URL; a URL that names another region is an InputError."""
     if queue.startswith(("https://", "http://")):
         aws.check_region(queue)
         return queue
@@ -81,25 +69,13 @@ def queue_url(aws: Aws, queue: str) -> str:
 
 
 def queue_attributes(aws: Aws, url: str) -> dict[str, str]:
-    """Return all attributes of a queue.
-
-    Raises
-    ------
-    ServiceError
-        When the queue does not exist or can't be read.
-    """
+    """Return all attributes of a queue; one that does not exist or can't be read is a ServiceError."""
     found = aws.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["All"])
     return {str(name): str(value) for name, value in found.get("Attributes", {}).items()}
 
 
 def dead_letter_queue_url(aws: Aws, url: str) -> str | None:
-    """Return the URL of the DLQ that the redrive policy of a queue names; None without one.
-
-    Raises
-    ------
-    ServiceError
-        When the queue or its DLQ does not exist or can't be read.
-    """
+    """Return the URL of the DLQ that the redrive policy of a queue names; None without one."""
     target = json_object(queue_attributes(aws, url).get("RedrivePolicy")).get("deadLetterTargetArn")
     return None if target is None else queue_url(aws, resource_name(str(target)))
 
@@ -112,10 +88,7 @@ def counts_of(attributes: Mapping[str, str]) -> QueueCounts:
 def check_readable(attributes: Mapping[str, str], url: str) -> None:
     """Check that receiving from a queue moves no message elsewhere.
 
-    Raises
-    ------
-    InputError
-        When the queue has a redrive policy: a message that is received too often would move on.
+    A queue with a redrive policy is an InputError: a message that is received too often would move on.
     """
     if attributes.get("RedrivePolicy"):
         raise InputError(error_message("error-queue-with-redrive", queue=url))
@@ -124,26 +97,15 @@ def check_readable(attributes: Mapping[str, str], url: str) -> None:
 class HeldMessages:
     """Messages of a queue that a run hides from others until it deletes or releases them.
 
-    Parameters
-    ----------
-    aws, url
-        Account and region, and the queue.
-    hidden_s
-        Seconds for which a message is hidden after it was received.
-    journal
-        Takes the receipt handles before the messages are used, so that a later run can release them.
-
-    Attributes
-    ----------
-    until
-        When each held message becomes visible again, by message id.
-    changed_at
-        When this run last received, hid, released or deleted a message; None before.
+    ``hidden_s`` are the seconds for which a message is hidden after it was received. The journal takes the
+    receipt handles before the messages are used, so that a later run can release them.
     """
 
     def __init__(self, aws: Aws, url: str, hidden_s: int, journal: Journal | None = None) -> None:
         self.aws, self.url, self.hidden_s, self.journal = aws, url, hidden_s, journal
+        # When each held message becomes visible again, by message id.
         self.until: dict[str, datetime] = {}
+        # When this run last received, hid, released or deleted a message; None before.
         self.changed_at: datetime | None = None
         # Of every message that this run or a killed one may hide; and whether the journal states any.
         self._handles: dict[str, str] = {}
@@ -162,7 +124,7 @@ class HeldMessages:
 
         Ends when the queue seems empty, and when the first messages may become visible again.
         """
-        ends = self.aws.now() + timedelta(seconds=_READING_SHARE * self.hidden_s)
+        ends = self.aws.now() + timedelta(seconds=READING_SHARE * self.hidden_s)
         empty = 0
         while empty < _EMPTY_RESPONSES and (asked_at := self.aws.now()) < ends:
             response = self.aws.call(
@@ -226,7 +188,7 @@ class HeldMessages:
             self.journal.write(HOLD, event, queue=self.url, **details)
 
     def _change(self, operation: str, names: Sequence[str], **parameters: Any) -> dict[str, str]:
-        """Call a batch operation, and return the codes of its failed entries by message id.
+        """Call a batch operation, and return the codes of entries that have not succeeded, by message id.
 
         An entry that failed for a reason of SQS is tried again; SQS names the sender's faults.
         """
@@ -241,21 +203,11 @@ class HeldMessages:
                 response = self.aws.call("sqs", operation, QueueUrl=self.url, Entries=entries)
                 self.changed_at = self.aws.now()
                 failed = {left[int(each["Id"])]: each for each in response.get("Failed", [])}
-                succeeded = {left[int(each["Id"])] for each in response.get("Successful", [])}
-                if unknown := set(left) - failed.keys() - succeeded:
-                    raise ServiceError(
-                        error_message(
-                            "error-sqs-no-result",
-                            operation=operation,
-                            target=self.aws.target_name,
-                            number=len(unknown),
-                        )
-                    )
-                is_last = attempt + 1 == _ATTEMPTS
-                left = [name for name, each in failed.items() if not (each.get("SenderFault") or is_last)]
-                final = {name: each for name, each in failed.items() if name not in left}
-                problems |= {name: str(each.get("Code", "unknown")) for name, each in final.items()}
-                if not left:
+                problems |= {name: str(failed.get(name, {}).get("Code", "unknown")) for name in left}
+                for each in response.get("Successful", []):
+                    del problems[left[int(each["Id"])]]
+                left = [name for name in left if name in failed and not failed[name].get("SenderFault")]
+                if not left or attempt + 1 == _ATTEMPTS:
                     break
                 self.aws.sleep(self.aws.backoff(attempt))
         return problems

@@ -74,6 +74,7 @@ State = Literal[
     "deleted", "gone", "processed", "unproven", "failed", "sent", "unconfirmed", "rejected", "not_sent",
     "excluded", "new", "returned",
 ]  # fmt: skip
+Outcome = Literal["complete", "stopped", "refused"]
 # Events of a message in the journal.
 SENDING, SENT, NOT_SENT, REJECTED = "sending", "sent", "not sent", "rejected"
 PROCESSED, FAILED, DELETING, DELETED, GONE = "processed", "failed", "deleting", "deleted", "gone"
@@ -130,32 +131,17 @@ class RedriveTask:
 
 @dataclass(frozen=True)
 class RedriveLimits:
-    """Pace and patience of a redrive.
+    """Pace and patience of a redrive."""
 
-    Attributes
-    ----------
-    rate_per_s
-        Messages to send per second, after the first.
-    confirm_within_s
-        Seconds in which the log must show the invocation of a message; twice the visibility timeout of the
-        source queue, at least ten minutes, when None.
-    visibility_timeout_s
-        Seconds for which messages of the DLQ are hidden; extended while the run needs them.
-    poll_s
-        Seconds between two readings of the log.
-    late_s
-        Seconds in which lines of the log arrive late: the least time in which no further invocation of a
-        message may be seen.
-    most
-        Largest number of messages to send in this run; all when None.
-    """
-
-    rate_per_s: float = 1.0
+    rate_per_s: float = 1.0  # messages to send, after the first
+    # In which the log must show the invocation of a message; None for twice the visibility timeout of the
+    # source queue, at least ten minutes.
     confirm_within_s: float | None = None
-    visibility_timeout_s: int = 300
-    poll_s: float = 3.0
+    visibility_timeout_s: int = 300  # for which messages of the DLQ are hidden; extended while needed
+    poll_s: float = 3.0  # between two readings of the log
+    # In which lines of the log arrive late, so that no further invocation of a message may be seen.
     late_s: float = 10.0
-    most: int | None = None
+    most: int | None = None  # messages to send in this run
 
     def quiet_s(self, visibility_s: float) -> float:
         """Return for how many seconds no further invocation of a processed message may be seen.
@@ -175,72 +161,43 @@ class RedriveLimits:
 class AuditRow:
     """What has become of one message.
 
-    Attributes
-    ----------
-    message_id
-        Id in the DLQ.
-    state
-        ``deleted`` from the DLQ after it was processed; ``gone``: processed, and not in the DLQ any more;
-        ``processed``, but not deleted; ``unproven``: processed according to the journal alone; ``failed``;
-        ``sent``, but not confirmed; ``unconfirmed``: it may have been sent; ``rejected`` by SQS;
-        ``not_sent``; ``excluded``; ``new``: in the DLQ, but not in the list;
-        ``returned``: a copy that was sent, and is in the DLQ again.
-    reason
-        Why it was excluded, rejected, or failed. Of a message that was sent: ``not-seen`` when no invocation
-        with it ended, ``not-stated`` when no line says that its work was done, ``in-queue`` when the
-        function may have reported it as failed, and it may still be in its queue. Of a message that was not
-        sent: ``not-received`` when it could not be received from the DLQ, ``hidden`` when the DLQ counts
-        more messages than could be received. Empty otherwise.
-    sent_as
-        Id with which it was sent.
-    request_id
-        Invocation that processed it, or failed.
-    in_dlq
-        Whether it was in the DLQ when that was read last; None when it was not read.
-    sends
-        How often it was sent, or may have been.
+    States: ``deleted`` from the DLQ after it was processed; ``gone``: processed, and not in the DLQ any more;
+    ``processed``, but not deleted; ``unproven``: processed according to the journal alone; ``failed``;
+    ``sent``, but not confirmed; ``unconfirmed``: it may have been sent; ``rejected`` by SQS; ``not_sent``;
+    ``excluded``; ``new``: in the DLQ, but not in the list; ``returned``: a copy that was sent, and is in the
+    DLQ again.
+
+    ``reason`` says why it was excluded, rejected, or failed. Of a message that was sent: ``not-seen`` when no
+    invocation with it ended, ``not-stated`` when no line says that its work was done, ``in-queue`` when the
+    function may have reported it as failed, and it may still be in its queue. Of a message that was not sent:
+    ``not-received`` when it could not be received from the DLQ, ``hidden`` when the DLQ counts more messages
+    than could be received. Empty otherwise.
     """
 
-    message_id: str | None
+    message_id: str | None  # in the DLQ
     state: State
     reason: str = ""
     sent_as: str | None = None
-    request_id: str | None = None
-    in_dlq: bool | None = None
-    sends: int = 0
+    request_id: str | None = None  # of the invocation that processed it, or failed
+    in_dlq: bool | None = None  # when that was read last; None when it was not read
+    sends: int = 0  # how often it was sent, or may have been
 
 
 @dataclass(frozen=True)
 class RedriveAudit:
-    """Result of a redrive: every message by id.
+    """Result of a redrive: every message by id, and why the run ended so.
 
-    Attributes
-    ----------
-    outcome
-        ``complete``: every message of the list was processed and has left the DLQ. ``stopped``: the run
-        stopped before that. ``refused``: the system is not as the redrive needs it, nothing was sent.
-    sentence
-        Why the run ended so.
-    rows
-        One per message.
-    counts
-        Numbers of messages in the DLQ at the end; None when there is no DLQ or it was not read.
-    unexplained
-        Messages that the DLQ counts, but that could not be received; None when the DLQ was not read. Counts
-        that do not agree were read when they had settled.
-    journal
-        File of the journal.
-    rate_per_s
-        Largest number of messages that were sent per second.
+    ``complete``: every message of the list was processed and has left the DLQ. ``stopped``: the run stopped
+    before that. ``refused``: the system is not as the redrive needs it, nothing was sent.
     """
 
-    outcome: Literal["complete", "stopped", "refused"]
+    outcome: Outcome
     sentence: Message
     rows: tuple[AuditRow, ...]
-    counts: QueueCounts | None
-    unexplained: int | None
+    counts: QueueCounts | None  # of the DLQ at the end, when they have settled; None when it was not read
+    unexplained: int | None  # messages that the DLQ counts, but that could not be received
     journal: Path
-    rate_per_s: float
+    rate_per_s: float  # largest number of messages that were sent per second
 
     @property
     def states(self) -> dict[str, int]:
@@ -253,7 +210,7 @@ class RedriveAudit:
             "outcome": self.outcome,
             "message": self.sentence.to_dict(),
             "states": self.states,
-            "dlq": self.counts and self.counts.to_dict(),
+            "dlq": self.counts and vars(self.counts),
             "unexplained": self.unexplained,
             "rate_per_s": self.rate_per_s,
             "journal": str(self.journal),
@@ -286,10 +243,7 @@ def pending_messages(
 ) -> tuple[list[ListedMessage], EarlierRuns]:
     """Return the messages that a redrive would send, and what became of the others.
 
-    Raises
-    ------
-    InputError
-        When the journal is that of another remedy.
+    A journal of another remedy is an InputError.
     """
     _check_owner(journal)
     pending, earlier = [], EarlierRuns()
@@ -354,10 +308,7 @@ def _function(mapping: Mapping[str, Any]) -> str:
 def _parameters(item: ListedMessage) -> dict[str, Any]:
     """Return the parameters of ``send_message``, with binary attributes decoded from base64 to bytes.
 
-    Raises
-    ------
-    ValueError
-        When the recorded message can't be sent as it was.
+    A recorded message that can't be sent as it was is a ValueError.
     """
     parameters = json.loads(item.line)
     for name, value in parameters["MessageAttributes"].items():
@@ -413,14 +364,9 @@ def run_redrive(  # noqa: PLR0913  the run, where it runs, and how a log names w
     """Redrive messages to the end, or continue a run that was interrupted, and return the audit.
 
     ``work_items`` and ``words`` state how the function's log names work, errors and work that was done. Only
-    keys that the team states belong there: evidence by work needs them.
-
-    Raises
-    ------
-    InputError
-        When the journal is in use, can't be read or written, or the DLQ has a redrive policy of its own.
-    ServiceError
-        When the queue, its function or their settings can't be read; nothing was sent then.
+    keys that the team states belong there: evidence by work needs them. It is an InputError when the journal
+    is in use, can't be read or written, or the DLQ has a redrive policy of its own; and a ServiceError when
+    the queue, its function or their settings can't be read, and nothing was sent.
     """
     with open_journal(journal_path, aws.now) as journal:
         _check_owner(journal)
@@ -919,7 +865,7 @@ class _Run:
 
     # The audit
 
-    def audit(self, outcome: Literal["complete", "stopped", "refused"], sentence: Message) -> RedriveAudit:
+    def audit(self, outcome: Outcome, sentence: Message) -> RedriveAudit:
         """Return the result with a row for each message of the list and of the DLQ."""
         # What is known of the last send of each message.
         details: dict[str, dict[str, Any]] = {}

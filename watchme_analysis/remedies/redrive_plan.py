@@ -62,36 +62,17 @@ _SEQUENTIAL_PER_S = 1.0
 
 @dataclass(frozen=True, repr=False)
 class RedrivePlan:
-    """Messages to redrive that no earlier run has sent.
-
-    Attributes
-    ----------
-    found
-        Messages that were never processed, and the number of excluded messages by reason.
-    pending
-        Lines of ``found`` that :func:`complete_redrive` would send.
-    earlier
-        Results of earlier runs, from the journal.
-    journal
-        File that records every message sent.
-    case
-        The case; None for a file without one.
-    recorded_in
-        Folder of the case, if it is one of its own, in which actions are recorded; None for raw evidence.
-    retry
-        ``retry_unconfirmed`` and ``retry_rejected`` of :func:`plan_redrive`.
-    is_archived
-        Whether the messages are those of an archive, which are sent also if they are in no DLQ any more.
-    """
+    """Messages to redrive that no earlier run has sent."""
 
     found: RedriveList
-    pending: tuple[str, ...]
+    pending: tuple[str, ...]  # lines of ``found`` that :func:`complete_redrive` would send
     earlier: EarlierRuns
     journal: Path
-    case: Case | None = field(default=None, repr=False)
-    recorded_in: Path | None = None
+    case: Case | None = None  # None for a file without one
+    recorded_in: Path | None = None  # folder of the case for its actions; None for raw evidence
+    # ``retry_unconfirmed`` and ``retry_rejected`` of :func:`plan_redrive`.
     retry: Mapping[str, bool] = field(default_factory=dict)
-    is_archived: bool = False
+    is_archived: bool = False  # the messages are sent also if they are in no DLQ any more
 
     def __repr__(self) -> str:
         """Return the number of messages in one line."""
@@ -184,11 +165,7 @@ def plan_from_file(
 
     The queue of an archive's messages is in the account and region of the archived queue. A case leaves out
     messages whose work was done, and those that can't succeed. The journal is beside the case, else the file.
-
-    Raises
-    ------
-    InputError
-        When the file is neither, or the queue is missing.
+    A file that is neither, or an archive without a queue, is an InputError.
     """
     opened = None if case is None else open_case(case)
     left_out: dict[str, str] = {}
@@ -217,12 +194,8 @@ def plan_of_work(
     """Return the plan of messages for work that was never done and that no message names; none is sent.
 
     One is created for each item and day that the messages of the case's DLQs name and that was not processed:
-    ``{item}`` and ``{day}`` of the template are replaced.
-
-    Raises
-    ------
-    InputError
-        When the URL of the queue is unknown, or the template has neither placeholder.
+    ``{item}`` and ``{day}`` of the template are replaced. A template with neither, or a queue whose URL is
+    unknown, is an InputError.
     """
     if not any(name in template for name in ("{item}", "{day}")):
         raise InputError(error_message("error-template-same", item="{item}", day="{day}"))
@@ -298,13 +271,7 @@ def _work_in(body: str, settings: WorkItemSettings) -> tuple[str | None, str | N
 
 
 def redrive_task(plan: RedrivePlan) -> RedriveTask:
-    """Return the messages of a plan as a task for one queue.
-
-    Raises
-    ------
-    InputError
-        When the messages are for several queues, or the URL of the queue is unknown.
-    """
+    """Return the messages of a plan as a task for one queue of known URL; several are an InputError."""
     if plan.found.without_url:
         raise InputError(error_message("error-redrive-url-unknown", queues=", ".join(plan.found.without_url)))
     queues = sorted({one.queue for one in plan.found.listed})

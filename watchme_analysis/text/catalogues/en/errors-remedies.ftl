@@ -53,7 +53,6 @@ error-archive-damaged = { $path } is not a whole archive of a queue ({ $problem 
 error-purge-journal-remedy = { $path } is the journal of another remedy: move it away.
 error-purge-journal-archive = { $path } is the journal of another archive: move it away.
 error-queue-with-redrive = { $queue } has a redrive policy of its own: reading its messages would raise their receive count and could move them to another queue. Give a dead-letter queue.
-error-sqs-no-result = sqs { $operation } in { $target } names no result for { $number } messages.
 error-visibility-below-timeout = The measure sets a visibility timeout of { $hidden } s below the function timeout of { $timeout } s, which Lambda refuses: choose another --measure.
 error-setting-differs = { $name } of { $queue } is { $has ->
     [nothing] not set

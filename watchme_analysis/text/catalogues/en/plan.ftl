@@ -37,5 +37,3 @@ plan-calls = { $count ->
    *[other] { $count } calls that change something:
   }
 plan-no-undo = This step has no undo.
-plan-step-unseen = not seen: { $why }
-plan-unseen = { $complete } Nothing happened that would show the result of { $steps }.

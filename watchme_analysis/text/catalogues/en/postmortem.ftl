@@ -36,5 +36,4 @@ action-outcome-done = done
 action-outcome-not-done = not done
 action-outcome-failed = failed
 action-outcome-uncertain = uncertain
-action-outcome-unseen = not confirmed
 action-outcome-resumed = resumed

@@ -53,7 +53,6 @@ error-archive-damaged = { $path } はキューの完全なアーカイブでは�
 error-purge-journal-remedy = { $path } は別の対応のジャーナルです。移動してください。
 error-purge-journal-archive = { $path } は別のアーカイブのジャーナルです。移動してください。
 error-queue-with-redrive = { $queue } には独自のリドライブポリシーがあります。メッセージを読み取ると受信回数が増え、別のキューに移される可能性があります。デッドレターキューを指定してください。
-error-sqs-no-result = { $target } の sqs { $operation } は、{ $number } 件のメッセージの結果を返しませんでした。
 error-visibility-below-timeout = この対策では可視性タイムアウト ({ $hidden } 秒) が関数のタイムアウト ({ $timeout } 秒) より短くなり、Lambda が拒否します。別の --measure を選んでください。
 error-setting-differs = { $queue } の { $name } は現在 { $has ->
     [nothing] 未設定

@@ -27,5 +27,3 @@ plan-undo-how = 元に戻すコマンド: { $command }
 plan-undo-call = 取り消し: { $command }
 plan-calls = 変更する呼び出し: { $count } 件
 plan-no-undo = このステップを元に戻す方法はありません。
-plan-step-unseen = 確認できませんでした: { $why }
-plan-unseen = { $complete } ただし { $steps } の結果を確認できる動作がありませんでした。

@@ -33,5 +33,4 @@ action-outcome-done = 完了
 action-outcome-not-done = 未実施
 action-outcome-failed = 失敗
 action-outcome-uncertain = 不明
-action-outcome-unseen = 未確認
 action-outcome-resumed = 再開
