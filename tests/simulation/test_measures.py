@@ -38,8 +38,7 @@ def outcomes(*dead, age_s=600.0, unfailed=0.0, left=False):
             duplicates=5.0,
             peak_age_s=age_s,
             dead_unfailed=unfailed,
-            drained_s=None if left else 100.0,
-            behind_s=50.0,
+            drain_s=None if left else 50.0,
         )
         for count in dead
     )

@@ -35,7 +35,7 @@ QUEUES = fields(
 ).map(lambda values: QueueSettings(**values))
 POLLERS = fields(
     batch_size=st.integers(1, 4),
-    batching_window_s=st.sampled_from([0.0, 5.0]),
+    pauses=st.sampled_from([(), ((100.0, 105.0),)]),
     max_concurrency=st.none() | st.integers(2, 4),
     reserved_concurrency=st.none() | st.integers(1, 3),
     throttle_patience_s=st.none() | st.floats(0, 60),

@@ -76,8 +76,9 @@ def test_a_failed_message_returns_with_its_batch_alone_or_with_those_behind_it(
     partial, is_fifo, deleted_first, errors
 ):
     """Three messages of one batch, of which the second fails; the horizon is before its second receive."""
+    # All three wait for the end of a pause.
     poller = PollerSettings(
-        batch_size=3, batching_window_s=1.0, start_batches=1, partial_batch_responses=partial
+        batch_size=3, pauses=((0.0, 1.0),), start_batches=1, partial_batch_responses=partial
     )
     queue = QueueSettings(visibility_timeout_s=300.0, is_fifo=is_fifo)
     found = of([0.0] * 3, failing=[1], poller=poller, queue=queue, horizon_s=100.0)

@@ -49,7 +49,7 @@ def test_a_fitted_run_takes_as_long_as_the_recorded_one():
     ten = replace(
         settings,
         api=replace(settings.api, variation=0.0),
-        poller=replace(settings.poller, batching_window_s=5.0),
+        poller=replace(settings.poller, pauses=((0.0, 5.0),)),
     )
     ended = simulate(ten, Arrivals([0.0] * 10)).drained_s
-    assert ended == pytest.approx(FIXED_S + 10 * EACH_S, abs=0.05)
+    assert ended == pytest.approx(5.0 + FIXED_S + 10 * EACH_S, abs=0.05)

@@ -7,7 +7,7 @@ import pytest
 from watchme_analysis.config import LoadSettings
 from watchme_analysis.queues.pipeline import pipelines
 from watchme_analysis.simulation import scenarios as model
-from watchme_analysis.simulation.fit import fit, recorded, with_slots
+from watchme_analysis.simulation.fit import fit, recorded
 from watchme_analysis.simulation.settings import ApiSettings, Settings
 
 
@@ -57,5 +57,4 @@ def test_a_fit_to_timeouts_gives_back_backlog_and_age(bundled):
     assert found.estimate("peak_visible").mean == pytest.approx(measured.peak_visible, rel=0.2)
     assert found.estimate("peak_age_s").mean == pytest.approx(measured.peak_age_s, rel=0.2)
     assert found.estimate("timeouts").mean == pytest.approx(pipeline.count("errors"), rel=0.2)
-    assert "fit-cut-off" in {note.id for note in fitted.timing}
-    assert with_slots(fitted, 1).settings.api.slots == 1
+    assert "fit-cut-off" in {note.id for note in fitted.notes}

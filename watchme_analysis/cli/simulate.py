@@ -158,8 +158,6 @@ def _document(
     near: tuple[tuple[str, Agreement], ...],
     out: Printer,
 ) -> dict[str, Any]:
-    from watchme_analysis.simulation.figures import estimate_of
-
     names = ["sent", "errors", "timeouts", "restarts", *(name for name, _, _ in COLUMNS)]
 
     def message_in(text: Text) -> dict[str, Any] | None:
@@ -176,7 +174,7 @@ def _document(
                 "name": row.scenario.name,
                 "measure": out.text(row.scenario.measure),
                 "measure_message": message_in(row.scenario.measure),
-                **{name: asdict(estimate_of(row, name)) for name in names},
+                **{name: asdict(row.estimate(name)) for name in names},
             }
             for row in found
         ],

@@ -169,14 +169,13 @@ class Tools:
         from dataclasses import asdict
 
         from watchme_analysis.services.what_if import what_if_of_case
-        from watchme_analysis.simulation.figures import estimate_of
         from watchme_analysis.simulation.scenarios import compare
 
         opened = self._case(case)
         _, fitted = what_if_of_case(opened, queue)
         figures = ("dead_lettered", "lost", "duplicates", "peak_visible", "peak_age_s", "drain_s")
         measures = [
-            {"measure": row.scenario.name, **{name: asdict(estimate_of(row, name)) for name in figures}}
+            {"measure": row.scenario.name, **{name: asdict(row.estimate(name)) for name in figures}}
             for row in compare(fitted.scenarios, _REPLICATIONS, 0, 1)
         ]
         return self._safe(opened, {"queue": fitted.pipeline.queue, "measures": measures})

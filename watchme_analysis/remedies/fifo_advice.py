@@ -87,11 +87,7 @@ def kinds_of(settings: Settings, load: Load) -> tuple[Scenario, Scenario, Scenar
     fifo = replace(
         settings,
         queue=replace(settings.queue, is_fifo=True),
-        poller=replace(
-            settings.poller,
-            batch_size=min(settings.poller.batch_size, MOST_IN_BATCH),
-            batching_window_s=0.0,
-        ),
+        poller=replace(settings.poller, batch_size=min(settings.poller.batch_size, MOST_IN_BATCH)),
     )
     fair = replace(settings, queue=replace(settings.queue, is_fair=True))
     return (

@@ -106,7 +106,7 @@ def best_measure(found: Sequence[Comparison]) -> tuple[Message, ...]:
     def rank(row: Comparison) -> tuple[float, ...]:
         return tuple(round((row.estimate(name).mean or 0.0) / _FIGURES[name]) for name in _RANKED)
 
-    emptied = [row for row in others if row.drain_s().seen == len(row.outcomes)]
+    emptied = [row for row in others if row.estimate("drain_s").seen == len(row.outcomes)]
     best = min(emptied, key=rank, default=None)
     dead, left = (0.0 if row is None else row.estimate("dead_lettered").mean or 0.0 for row in (base, best))
     if best is None or (left > HELPS * dead and rank(best)[0] >= HELPS * rank(base)[0]):

@@ -49,11 +49,6 @@ _MOST_POWERS = 3
 _ROW_IN = 0.36
 
 
-def estimate_of(row: Comparison, name: str) -> Estimate:
-    """Return a figure of a scenario with its interval."""
-    return row.drain_s() if name == "drain_s" else row.estimate(name)
-
-
 def figures_note(runs: int) -> Message:
     """Return a message on the meaning of a figure and its interval."""
     return message("measures-runs", count=runs)
@@ -89,7 +84,7 @@ def measures_rows(
         rows.append((label("measures-recorded", language), *cells))
     for row in found:
         runs = len(row.outcomes)
-        cells = [_written(estimate_of(row, name), unit, runs, language) for name, _, unit in columns]
+        cells = [_written(row.estimate(name), unit, runs, language) for name, _, unit in columns]
         rows.append((render(row.scenario.measure, language), *cells))
     return rows
 
@@ -135,7 +130,7 @@ def plot_measures(found: Sequence[Comparison], language: str = "en") -> FigureVi
     lines = sum(1 + name.count("\n") for name in names)
     figure, axes = style.new_row(0.7 + _ROW_IN * max(len(found), lines * 0.55), len(_PANELS))
     for axis, (name, unit) in zip(axes, _PANELS.items(), strict=True):
-        _points(axis, [estimate_of(row, name) for row in found], unit)
+        _points(axis, [row.estimate(name) for row in found], unit)
         style.title(axis, value_label("measures-panel", name, words))
     axes[0].set_yticks(range(len(found)), names, fontsize=8)
     axes[0].set_ylim(len(found) - 0.5, -0.5)

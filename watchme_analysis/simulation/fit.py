@@ -100,15 +100,11 @@ SURE = 0.999
 
 @dataclass(frozen=True)
 class Fit:
-    """Settings and load of a pipeline, and the assumptions as messages.
-
-    ``timing`` holds the assumptions on service times, which apply to a queue that is simulated alone.
-    """
+    """Settings and load of a pipeline, and the assumptions as messages."""
 
     settings: Settings
     load: Load
     notes: tuple[Message, ...]
-    timing: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -228,13 +224,7 @@ def fit(pipeline: Pipeline, measured: Recorded, earlier: tuple[EarlierSetting, .
         earlier=earlier,
         run_s=0.0 if spent is None else spent.fixed_s,
     )
-    return Fit(settings, load, tuple(notes), timing(api, pipeline.period_s, timeout_s, spent))
-
-
-def with_slots(fitted: Fit, slots: int) -> Fit:
-    """Return the fit with an API that processes at most ``slots`` calls at once while others wait."""
-    settings = replace(fitted.settings, api=replace(fitted.settings.api, slots=slots))
-    return replace(fitted, settings=settings)
+    return Fit(settings, load, (*timing(api, pipeline.period_s, timeout_s, spent), *notes))
 
 
 def faults_of(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from watchme_analysis.queues.pipeline import Pipeline, Tables
 from watchme_analysis.simulation.calibration import Agreement, agreement_of, calibrated
-from watchme_analysis.simulation.fit import Fit, Recorded, fit, recorded, with_slots
+from watchme_analysis.simulation.fit import Fit, Recorded, fit, recorded
 from watchme_analysis.simulation.scenarios import Comparison, Scenario, scenarios
 from watchme_analysis.simulation.setting_changes import earlier_settings
 from watchme_analysis.text.message import Message
@@ -23,7 +23,7 @@ class Model:
     @property
     def notes(self) -> tuple[Message, ...]:
         """Messages on the values read from the record and on the assumptions."""
-        return (*self.fit.timing, *self.fit.notes)
+        return self.fit.notes
 
     @property
     def scenarios(self) -> tuple[Scenario, ...]:
@@ -45,5 +45,6 @@ def model_of(tables: Tables, pipeline: Pipeline, slots: int | None = None) -> Mo
     fitted = fit(pipeline, measured, earlier)
     fitted = calibrated(replace(fitted, notes=(*fitted.notes, *notes)), measured)
     if slots is not None:
-        fitted = with_slots(fitted, slots)
+        api = replace(fitted.settings.api, slots=slots)
+        fitted = replace(fitted, settings=replace(fitted.settings, api=api))
     return Model(pipeline, measured, fitted)

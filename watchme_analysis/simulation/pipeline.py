@@ -15,25 +15,21 @@ from watchme_analysis.simulation.queue import (
     IN_FLIGHT,
     VISIBLE,
     Receipt,
-    StandardQueue,
     queue_of,
 )
 from watchme_analysis.simulation.settings import Arrivals, Outcome, Settings, configured
 
 
 class PollerConditions:
-    """Conditions under which the poller must not receive: open circuit breaker, pause, unfilled batch.
+    """Conditions under which the poller must not receive: open circuit breaker, and pause.
 
     ``wake`` is called when the poller may receive again.
     """
 
-    def __init__(
-        self, settings: Settings, calendar: EventCalendar, queue: StandardQueue, wake: Action
-    ) -> None:
-        self.breaker, self.poller = settings.breaker, settings.poller
-        self.calendar, self.queue, self.wake = calendar, queue, wake
+    def __init__(self, settings: Settings, calendar: EventCalendar, wake: Action) -> None:
+        self.breaker, self.pauses = settings.breaker, settings.poller.pauses
+        self.calendar, self.wake = calendar, wake
         self.breaker_openings = 0
-        self._window_opens_s = inf
         self._failures_in_row = 0
         self._breaker_until_s = -inf
         self._is_trying = False
@@ -41,11 +37,11 @@ class PollerConditions:
     @property
     def are_there(self) -> bool:
         """True if any condition is configured."""
-        return bool(self.breaker or self.poller.pauses or self.poller.batching_window_s > 0)
+        return bool(self.breaker or self.pauses)
 
     def begin(self) -> None:
         """Schedule a wake-up at the end of each pause."""
-        for _, end_s in self.poller.pauses:
+        for _, end_s in self.pauses:
             self.calendar.at(end_s, self.wake)
 
     def are_closed(self, batches: int) -> bool:
@@ -53,22 +49,7 @@ class PollerConditions:
         now_s = self.calendar.now_s
         if now_s < self._breaker_until_s or (self._is_trying and batches):
             return True
-        if any(start_s <= now_s < end_s for start_s, end_s in self.poller.pauses):
-            return True
-        return self.poller.batching_window_s > 0 and self._waits_to_fill(now_s)
-
-    def _waits_to_fill(self, now_s: float) -> bool:
-        """Return whether the batching window delays the receive."""
-        if self.queue.count(VISIBLE) >= self.poller.batch_size:
-            self._window_opens_s = inf
-            return False
-        if self._window_opens_s == inf:
-            self._window_opens_s = now_s + self.poller.batching_window_s
-            self.calendar.at(self._window_opens_s, self.wake)
-        if now_s < self._window_opens_s:
-            return True
-        self._window_opens_s = inf
-        return False
+        return any(start_s <= now_s < end_s for start_s, end_s in self.pauses)
 
     def note(self, has_failed: bool) -> None:
         """Count the result of an invocation for the circuit breaker."""
@@ -145,7 +126,7 @@ class SimulatedPipeline:
         self.invocations = self.errors = self.timeouts = self.throttles = 0
         self.before = (0, 0)  # attempts and failed attempts up to the previous minute
         self.ramps = 0
-        self.conditions = PollerConditions(settings, calendar, self.queue, self._wakes)
+        self.conditions = PollerConditions(settings, calendar, self._wakes)
         self.has_conditions = self.conditions.are_there
         self.ever_failed = bytearray(len(arrivals.sent_s))
         self.last_left_s = 0.0

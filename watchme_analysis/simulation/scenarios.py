@@ -42,32 +42,15 @@ TENFOLD = 10
 
 @dataclass(frozen=True)
 class Load:
-    """Messages sent by producers, counted per interval.
-
-    Attributes
-    ----------
-    counts
-        Messages of each interval, from the start of the simulation on.
-    interval_s
-        Length of an interval in seconds; messages are spread evenly over it.
-    factor
-        Factor by which the counts are multiplied.
-    groups
-        Message groups of a FIFO queue.
-    failing_share
-        Share of the messages for which every invocation fails.
-    within_s
-        Messages arrive within this many seconds of the start of their interval; None: anywhere in it.
-    shares, failing_shares
-        Share of each group in the messages, and in those that always fail; empty for equal ones.
-    """
+    """Messages sent by producers, counted per interval from the start of the simulation on."""
 
     counts: tuple[float, ...] = field(repr=False)
     interval_s: float = 60.0
-    factor: float = 1.0
+    factor: float = 1.0  # by which the counts are multiplied
     groups: int = ASSUMED_GROUPS
-    failing_share: float = 0.0
-    within_s: float | None = None
+    failing_share: float = 0.0  # of the messages for which every invocation fails
+    within_s: float | None = None  # of the start of their interval; None for anywhere in it
+    # Share of each group in the messages, and in those that always fail; empty for equal ones.
     shares: tuple[float, ...] = ()
     failing_shares: tuple[float, ...] = ()
 
@@ -126,12 +109,6 @@ class Comparison:
     def estimate(self, name: str) -> Estimate:
         """Return the mean of a field of the outcomes with its interval."""
         return estimate([getattr(outcome, name) for outcome in self.outcomes])
-
-    def drain_s(self) -> Estimate:
-        """Return the time in seconds to clear the longest backlog, over replications that left no message."""
-        return estimate(
-            [None if outcome.drained_s is None else outcome.behind_s for outcome in self.outcomes]
-        )
 
 
 def estimate(values: Sequence[float | None]) -> Estimate:

@@ -29,7 +29,7 @@ class QueueSettings:
 
 @dataclass(frozen=True)
 class Backoff:
-    """Back-off of a poller: threshold share of failed attempts, factor, and smallest number of batches."""
+    """Back-off of a poller in a minute with a larger share of failed and throttled attempts."""
 
     above_share: float = 0.0
     factor: float = 0.5
@@ -38,93 +38,49 @@ class Backoff:
 
 @dataclass(frozen=True)
 class PollerSettings:
-    """The event source mapping and the function's concurrency.
-
-    Attributes
-    ----------
-    batch_size, batching_window_s
-        Messages per batch, and the longest time in seconds that a batch may wait to fill.
-    start_batches
-        Batches processed at once before scaling.
-    first_ramp, further_ramp
-        Batches added in the first minute with a backlog, and in each minute after it.
-    max_batches
-        Upper limit of scaling without other limits.
-    max_concurrency
-        Maximum concurrency of the mapping: the poller receives no message above it.
-    reserved_concurrency
-        Reserved concurrency of the function: messages are received above it, and their invocations throttled.
-    throttle_retry_s
-        Mean time in seconds between two attempts to invoke a throttled batch, which AWS does not publish.
-        Each interval is drawn between half and one and a half times the mean, to avoid synchronous retries.
-    throttle_patience_s
-        Time in seconds after which a throttled batch is dropped; its messages return when their visibility
-        timeout ends. None retries until the visibility timeout has passed, as the Developer Guide describes.
-    backs_off
-        True if errors and throttles reduce the concurrent batches, as the Developer Guide describes. False
-        for a poller that only scales up.
-    backoff
-        Parameters of the back-off, which the guide does not publish: threshold share of failed and throttled
-        attempts in a minute, factor for the number of batches, and their smallest number.
-    partial_batch_responses
-        True if only the failed messages of a batch return.
-    pauses
-        Intervals in seconds in which no message is received, such as those of a disabled mapping.
-    """
+    """The event source mapping and the function's concurrency."""
 
     batch_size: int = 1
-    batching_window_s: float = 0.0
-    start_batches: int = 5
+    start_batches: int = 5  # processed at once before scaling
+    # Batches added in the first minute with a backlog, and in each minute after it.
     first_ramp: int = 60
     further_ramp: int = 300
-    max_batches: int = 1250
-    max_concurrency: int | None = None
+    max_batches: int = 1250  # of scaling without other limits
+    max_concurrency: int | None = None  # of the mapping: the poller receives no message above it
+    # Of the function: messages are received above it, and their invocations throttled.
     reserved_concurrency: int | None = None
+    # Mean time between two attempts to invoke a throttled batch, which AWS does not publish. Each interval is
+    # drawn between half and one and a half times the mean, to avoid synchronous retries.
     throttle_retry_s: float = 5.0
+    # Time after which a throttled batch is dropped; its messages return when their visibility timeout ends.
+    # None retries until the visibility timeout has passed, as the Developer Guide describes.
     throttle_patience_s: float | None = None
+    # Errors and throttles reduce the concurrent batches, as the Developer Guide describes, which does not
+    # publish the parameters. Otherwise the poller only scales up.
     backs_off: bool = True
     backoff: Backoff = Backoff()
-    partial_batch_responses: bool = False
+    partial_batch_responses: bool = False  # only the failed messages of a batch return
+    # Seconds in which no message is received, such as those of a disabled mapping.
     pauses: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class FaultInterval:
-    """An interval in which the API behaves differently.
-
-    Attributes
-    ----------
-    start_s, end_s
-        Seconds from the start of the simulation, half-open.
-    mean_s
-        Mean service time in seconds; None for the usual service time.
-    failing_share
-        Share of calls that fail at their end, instead of the usual share.
-    calls
-        Number of calls from which that share was counted. As many calls then contain exactly that many
-        failures, in random order; 0 draws each call independently.
-    repeats
-        Number of these calls that were retries. They follow the failures, and do not fail themselves.
-    is_unhealthy
-        True if health checks fail in it.
-    is_cured_by_restart
-        True if a restart ends it.
-    stretch_s
-        Start of the consecutive intervals that a single restart ends; this interval's own start when None.
-    run_s
-        Duration of invocations in seconds, all messages together; None where it equals ``mean_s``.
-    """
+    """An interval in which the API behaves differently, half-open, from the start of the simulation."""
 
     start_s: float
     end_s: float
-    mean_s: float | None = None
-    failing_share: float = 0.0
+    mean_s: float | None = None  # service time; None for the usual one
+    failing_share: float = 0.0  # of calls that fail at their end, instead of the usual share
+    # Number of calls from which that share was counted. As many calls then contain exactly that many
+    # failures, in random order; 0 draws each call independently.
     calls: int = 0
-    repeats: int = 0
-    is_unhealthy: bool = False
+    repeats: int = 0  # of these calls were retries, which follow the failures, and do not fail themselves
+    is_unhealthy: bool = False  # health checks fail in it
     is_cured_by_restart: bool = False
+    # Start of the consecutive intervals that a single restart ends; this interval's own start when None.
     stretch_s: float | None = None
-    run_s: float | None = None
+    run_s: float | None = None  # of invocations, all messages together; None where it equals ``mean_s``
 
     @property
     def longest_s(self) -> float:
@@ -136,37 +92,24 @@ class FaultInterval:
 class ApiSettings:
     """The service that the function calls and waits for.
 
-    Attributes
-    ----------
-    mean_s, variation
-        Service time of a message: mean in seconds, and standard deviation over mean of a lognormal
-        distribution. A variation of 0 makes all times equal; exactly 1 selects an exponential distribution.
-    slots
-        Number of calls processed at once. Others wait, and are processed even after the caller timed out.
-        None: no limit.
-    failing_share
-        Share of calls that fail at their end at random.
-    check_interval_s, check_timeout_s, checks_to_unhealthy
-        The health check fails when the first waiting call has waited longer than the timeout.
-    restarts_when_unhealthy, restart_s
-        True if an unhealthy API is restarted, and its downtime in seconds. Its calls are lost.
-    faults
-        Fault intervals in order of their start, without overlaps.
-    restarts_at_s
-        Times in seconds at which the API is restarted whatever its health, such as those of an operator.
+    ``variation`` is the standard deviation over the mean of the service time of a message, which is
+    lognormal; 0 makes all times equal, and exactly 1 selects an exponential distribution.
     """
 
     mean_s: float = 15.0
     variation: float = 0.3
+    # Calls processed at once; None for no limit. Others wait, and are processed even after their caller timed
+    # out.
     slots: int | None = 2
-    failing_share: float = 0.0
+    failing_share: float = 0.0  # of calls that fail at their end at random
+    # A health check fails when the first waiting call has waited longer than the timeout.
     check_interval_s: float = 30.0
     check_timeout_s: float = 10.0
     checks_to_unhealthy: int = 3
     restarts_when_unhealthy: bool = False
-    restart_s: float = 60.0
-    faults: tuple[FaultInterval, ...] = ()
-    restarts_at_s: tuple[float, ...] = ()
+    restart_s: float = 60.0  # downtime of a restart, in which calls are lost
+    faults: tuple[FaultInterval, ...] = ()  # in order of their start, without overlaps
+    restarts_at_s: tuple[float, ...] = ()  # whatever its health, such as those of an operator
 
 
 @dataclass(frozen=True)
@@ -208,13 +151,7 @@ class Settings:
     run_s: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the settings.
-
-        Raises
-        ------
-        InputError
-            If a time or a count is not above zero.
-        """
+        """Check the settings; a time or a count that is not above zero is an InputError."""
         positive = {
             "visibility_timeout_s": self.queue.visibility_timeout_s,
             "retention_s": self.queue.retention_s,
@@ -246,20 +183,11 @@ def configured(settings: Settings, field: str) -> float | None:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """The messages that producers send.
-
-    Attributes
-    ----------
-    sent_s
-        Ascending, in seconds from the start of the simulation.
-    groups
-        Message group of each message; empty for a single group. Used by FIFO and fair queues.
-    failing
-        Positions of messages for which every invocation fails, such as those without an audio file.
-    """
+    """The messages that producers send, in ascending seconds from the start of the simulation."""
 
     sent_s: Sequence[float]
-    groups: Sequence[int] = ()
+    groups: Sequence[int] = ()  # of each message, for FIFO and fair queues; empty for a single group
+    # Positions of messages for which every invocation fails.
     failing: frozenset[int] = field(default=frozenset(), repr=False)
 
 
@@ -268,60 +196,44 @@ class Outcome:
     """Outcome of a simulation.
 
     ``sent = deleted + visible + in_flight + dead_lettered + expired`` holds exactly.
-
-    Attributes
-    ----------
-    sent, deleted, visible, in_flight, dead_lettered, expired
-        Messages at the end of the simulation.
-    dead_unfailed
-        DLQ messages without a failed invocation: throttling alone used up their receives.
-    lost
-        Messages whose work was never completed and that no queue holds: moved to the DLQ, expired, or
-        deleted although the API lost its work in a restart.
-    duplicates
-        Completions of work that had been completed before.
-    invocations, errors, timeouts, throttles
-        Invocations of the function, failed invocations, invocations that timed out, and throttled attempts.
-    restarts, breaker_openings
-        Number of times that the API was restarted, and that the breaker opened.
-    peak_visible, peak_age_s
-        Highest backlog, and highest age of the oldest message, sampled each minute as CloudWatch does.
-    drained_s
-        Time at which the last message left the queue; None when messages were left.
-    behind_s
-        Time to clear the longest backlog: the longest interval in which some message had waited for more
-        than a minute (or two mean service times), counted from the sending of the first of them.
-    mean_wait_s
-        Mean time from sending to the start of processing, over messages that were started; None without.
-    others_wait_s
-        The same over messages of all groups but the one with most messages; None without.
-    series
-        Each minute: time in seconds, messages visible, in flight, dead-lettered, and age in seconds.
-    done_s
-        End of the first invocation that processed each message, in seconds; NaN where there was none. Empty
-        unless it was asked for.
     """
 
+    # Messages at the end of the simulation.
     sent: int
     deleted: int
     visible: int
     in_flight: int
     dead_lettered: int
     expired: int
-    dead_unfailed: int
+    dead_unfailed: int  # in the DLQ without a failed invocation: throttling alone used up their receives
+    # Messages whose work was never completed and that no queue holds: moved to the DLQ, expired, or deleted
+    # although the API lost its work in a restart.
     lost: int
-    duplicates: int
+    duplicates: int  # completions of work that had been completed before
     invocations: int
     errors: int
     timeouts: int
     throttles: int
-    restarts: int
+    restarts: int  # of the API
     breaker_openings: int
+    # Sampled each minute as CloudWatch does.
     peak_visible: int
     peak_age_s: float
-    drained_s: float | None
+    drained_s: float | None  # when the last message left the queue; None when messages were left
+    # Longest interval in which some message had waited for more than a minute (or two mean service times),
+    # counted from the sending of the first of them.
     behind_s: float
+    # Mean time from sending to the start of processing, over messages that were started, and over those of
+    # all groups but the one with most messages; None without.
     mean_wait_s: float | None
     others_wait_s: float | None = None
+    # Each minute: time, messages visible, in flight, dead-lettered, and age in seconds.
     series: tuple[tuple[float, int, int, int, float], ...] = field(default=(), repr=False)
+    # End of the first invocation that processed each message; NaN where there was none. Empty unless it was
+    # asked for.
     done_s: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def drain_s(self) -> float | None:
+        """Return the time in seconds to clear the longest backlog; None when messages were left."""
+        return None if self.drained_s is None else self.behind_s

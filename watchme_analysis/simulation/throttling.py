@@ -23,26 +23,14 @@ BURST = 200
 
 @dataclass(frozen=True)
 class ThrottlingPoint:
-    """An assumption on throttling and its effect.
+    """An assumption on throttling and its effect; patience and retry have none for ``maximum``."""
 
-    Attributes
-    ----------
-    limit
-        ``reserved`` or ``maximum``.
-    visibility_timeout_s, patience_s, retry_s
-        Settings of the queue and of the poller; the last two have no effect for ``maximum``.
-    backs_off
-        True if throttles make the poller reduce its batches.
-    dead_unfailed_pct
-        Messages moved to the DLQ without a failed invocation, in percent of those sent.
-    """
-
-    limit: str
+    limit: str  # ``reserved`` or ``maximum``
     visibility_timeout_s: float
     patience_s: float
     retry_s: float
-    backs_off: bool
-    dead_unfailed_pct: Estimate
+    backs_off: bool  # throttles make the poller reduce its batches
+    dead_unfailed_pct: Estimate  # moved to the DLQ without a failed invocation, of those sent
 
 
 def burst_settings() -> tuple[Settings, Load]:
@@ -60,12 +48,7 @@ def throttling_sweep(
 ) -> tuple[ThrottlingPoint, ...]:
     """Return the effect of a limit of two on healthy messages, under each assumption.
 
-    Parameters
-    ----------
-    settings, load
-        Settings and load; concurrency limits and visibility timeout are replaced.
-    replications, seed, processes
-        As for :func:`watchme_analysis.simulation.scenarios.compare`.
+    Concurrency limits and visibility timeout of the settings are replaced.
     """
     limits = [
         ("reserved", visibility_s, share * visibility_s, retry_s, backs_off)
