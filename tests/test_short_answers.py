@@ -44,6 +44,7 @@ def test_an_answer_fits_on_a_screen(watchme, bundled, diagnosed, name):
         assert max(display_width(line) for line in lines if str(case) not in line) <= 80
         assert language != by_command or "--all`" in lines[-1]
         assert "\x1b" not in printed, "a pipe gets neither colour nor bold"
+        assert not any(line.endswith("…") for line in lines), "a reason is printed as a whole or not at all"
         stated = found.to_dict(language)
         # The command knows how old the data is.
         now = (datetime.now(UTC),) if language == by_command else ()
@@ -218,7 +219,7 @@ def test_lines_of_a_known_program_are_the_headline(tmp_path):
     found = diagnose("health", folder).to_dict()
     assert "192.0.2.20:8000" in found["headline"]
     assert "refused" in found["headline"]
-    assert {fact["id"]: fact["value"] for fact in found["facts"]}["affected_resource"] is None
+    assert {fact["id"]: fact["value"] for fact in found["facts"]}["affected_resource"] == ["/health"]
 
 
 def pasted(tmp_path, name, text):

@@ -11,6 +11,7 @@ from typing import Any
 from watchme_analysis.inference.causes import causes
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked, Step, StepKind
 from watchme_analysis.inference.weighing import undecided
+from watchme_analysis.present.cause_words import consequence
 from watchme_analysis.redact import redacted
 from watchme_analysis.text.message import (
     Choice,
@@ -63,8 +64,6 @@ _ID = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile("“[^”]*”|「[^」]*」")
-# Lines that a reason is cut to, in turn, until the answer is short enough.
-_REASON_LINES = (9, 2, 1)
 # Characters by which an error is recognised in a headline, which shortens long ones.
 _COMPARED = 100
 
@@ -219,8 +218,8 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
     sentence on how to see the rest, the last line.
     """
 
-    def paragraph(text: str, mark: str = "", columns: int = width) -> list[str]:
-        return wrapped(printable(redacted(text)), columns, mark, " " * len(mark))
+    def paragraph(text: str, mark: str = "") -> list[str]:
+        return wrapped(printable(redacted(text)), width, mark, " " * len(mark))
 
     column = max((display_width(name) for name, _ in found.facts), default=0)
     facts = [
@@ -247,24 +246,20 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
         blank = {"headline", "facts", "now"} if is_spaced else set()
         return [(name, line) for name, some in parts if some for line in (*some, *[""] * (name in blank))]
 
-    # Part of a command is of no use: a step stands as a whole, or in the full answer alone. What is to do
-    # now comes before blank lines and the first reason, and that before what is to do later.
-    room = MOST_LINES - len(last)
-    is_spaced = len(laid_out(now, is_spaced=True)) <= room
+    # Part of a command or of a reason is of no use: it stands as a whole, or in the full answer alone. What
+    # is to do now comes before the first reason, and that before blank lines and what is to do later.
+    reasons = [paragraph(text, "- ") for text, _ in found.reasons]
+    room, why = MOST_LINES - len(last), len(reasons[0]) if reasons else 0
+    is_spaced = len(laid_out(now, is_spaced=True)) + why <= room
     while len(now) > 1 and len(laid_out(now, is_spaced=is_spaced)) > room:
         now.pop()
-    while later and len(laid_out([*now, *later], is_spaced=is_spaced)) + min(1, len(found.reasons)) > room:
+    while later and len(laid_out([*now, *later], is_spaced=is_spaced)) + why > room:
         later.pop()
-    lines = laid_out([*now, *later], is_spaced=is_spaced)
-    left = room - len(lines)
-    # With room for an ellipsis, which some terminals draw in two columns.
-    reasons = [paragraph(text, "- ", width - 3) for text, _ in found.reasons]
-    for most in _REASON_LINES:
-        cut = [one if len(one) <= most else [*one[: most - 1], f"{one[most - 1]} …"] for one in reasons]
-        if sum(map(len, cut)) <= left:
-            break
-    shown = [("reasons", line) for one in cut for line in one] if reasons else []
-    return [*lines[:room], *shown[: max(0, left)], *last]
+    lines = laid_out([*now, *later], is_spaced=is_spaced)[:room]
+    for reason in reasons:
+        if len(lines) + len(reason) <= room:
+            lines += [("reasons", line) for line in reason]
+    return [*lines, *last]
 
 
 def _same(statement: Text, headline: Text) -> bool:
@@ -366,9 +361,11 @@ def cause_line(found: Diagnosis) -> Text:
             title = message("answer-cause-named", title=title, name=Resource(api))
         linked = [known[name].name for name in (found.secondary_cause,) if name in known]
         others = [known[name].name for name in found.other_causes if name in known]
-        return message(
+        has_ended = any(one.id == "state" and one.value == "ended" for one in found.facts)
+        line = message(
             "answer-cause-found",
             confidence=sure,
+            state=Choice("ended" if has_ended else "open"),
             title=title,
             beside=Choice(
                 "both" if linked and others else "linked" if linked else "others" if others else "none"
@@ -376,6 +373,7 @@ def cause_line(found: Diagnosis) -> Text:
             linked=_named(linked),
             others=_named(others),
         )
+        return sentences(line, None if linked else consequence(found.secondary_cause))
     group = undecided(found.ranking)
     ids = [entry.finding.cause for entry in group]
     names = _named([known[name].name if name in known else name for name in ids])

@@ -131,7 +131,8 @@ fact-failed-requests = Failed requests: { $value }{ $seen ->
    *[all] {""}
   }
 fact-of-total = { $part } of { $total }
-fact-of-functions = { $part } of { $total } ({ $functions } functions together)
+fact-of-functions = { $part } of { $total } ({ $share } over all { $functions } functions)
+fact-slow-first = { $start } (slow at first, failures later)
 fact-of-unknown = { $part } (total unknown)
 fact-late-requests = Late requests: { $value }
 fact-statuses = How they failed: { $value }
@@ -158,7 +159,10 @@ fact-host-cpu-value = up to { $during } % (before the incident up to { $before }
 fact-error = Error: { $value }
 
 # Cause
-answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $beside ->
+answer-cause-found = Cause found ({ $confidence } sure){ $state ->
+    [ended] , at that time
+   *[open] {""}
+  }: { $title }.{ $beside ->
     [linked] {" "}Involved as well: { $linked }.
     [others] {" "}A second fault beside it: { $others }.
     [both] {" "}Involved as well: { $linked }. A second fault: { $others }.
@@ -166,13 +170,13 @@ answer-cause-found = Cause found ({ $confidence } sure): { $title }.{ $beside ->
   }
 answer-cause-named = { $title } ({ $name })
 answer-cause-open = Cause open{ $known ->
-    [layer] {" "}(but it lies here: { $layer })
-    [layers] {" "}(but it lies in one of these: { $layer })
+    [layer] , but its place is known: { $layer }
+    [layers] , but in one of these places: { $layer }
    *[none] {""}
-  }: { $number ->
-    [0] no evidence speaks for any of { $considered } causes.
-    [one] the evidence points to { $causes }, but does not settle it.
-   *[other] the evidence does not tell these apart: { $causes }.
+  }. { $number ->
+    [0] No evidence speaks for any of { $considered } causes.
+    [one] The evidence points to { $causes }, but does not settle it.
+   *[other] The evidence does not tell these apart: { $causes }.
   }
 answer-cause-narrowed = Cause open, but known so far: { $title }.{ $number ->
     [one] {""}

@@ -1,7 +1,7 @@
 ### Verdict, findings and the evidence to collect, as notebooks, pages and the terminal show them.
 
 cause-consequence = { $followed ->
-    [downstream_saturated] As a consequence, the API was saturated.
+    [downstream_saturated] As a consequence, the API that the consumer calls was overloaded.
     [downstream_down] The API finally stopped responding.
     [throttled] As a consequence, deliveries were throttled.
     [mapping_disabled] The event source mapping was disabled afterwards.
@@ -76,7 +76,7 @@ collect-placeholders =
     # { $meanings }
     { $how }
 known-line-test = To tell them apart, run { $commands }.
-known-line = { $count ->
-    [one] 1 line says { $error }: { $meaning }
-   *[other] { $count } lines say { $error }: { $meaning }
-}
+known-line = { $meaning } { $count ->
+    [one] 1 line says
+   *[other] { $count } lines say
+  } { $error }.

@@ -58,7 +58,7 @@ headline-requests = { $state ->
   }
 headline-timed-out = がタイムアウトしました
 headline-silent = に応答がありませんでした
-headline-status = に { $statuses } を返しました
+headline-status = に { $statuses } が返されました
 headline-slow = の応答が遅延しました
 headline-slower = の応答に、通常の { $usual } に対して { $during } かかりました
 
@@ -73,7 +73,7 @@ fact-state = { $state ->
         [none] {" "}(変更の記録なし)
        *[unknown] {" "}(理由は不明)
       }
-   *[unknown] 状態: 不明
+   *[unknown] 継続中か終了か: 不明
   }
 fact-error-times = 最初と最後のエラー: { $value }
 fact-data-end = データの最終時刻: { $value }
@@ -110,7 +110,8 @@ fact-failed-requests = 失敗したリクエスト: { $value }{ $seen ->
    *[all] {""}
   }
 fact-of-total = { $total } 件中 { $part } 件
-fact-of-functions = { $total } 件中 { $part } 件 ({ $functions } 関数の合計)
+fact-of-functions = { $total } 件中 { $part } 件 ({ $functions } 関数全体の { $share })
+fact-slow-first = { $start } (最初は遅延、その後に失敗)
 fact-of-unknown = { $part } 件 (総数は不明)
 fact-late-requests = 遅延したリクエスト: { $value }
 fact-statuses = 失敗の内訳: { $value }
@@ -137,7 +138,10 @@ fact-host-cpu-value = 最大 { $during } % (インシデント前は最大 { $be
 fact-error = エラー: { $value }
 
 # 原因
-answer-cause-found = 原因を特定 (確度 { $confidence }): { $title }。{ $beside ->
+answer-cause-found = 原因を特定 (確度 { $confidence }{ $state ->
+    [ended] 、当時の状態
+   *[open] {""}
+  }): { $title }。{ $beside ->
     [linked] 同時に起きていた問題: { $linked }。
     [others] 別の障害: { $others }。
     [both] 同時に起きていた問題: { $linked }。別の障害: { $others }。
@@ -148,7 +152,7 @@ answer-cause-open = 原因は未確定{ $known ->
     [layer] {" "}(箇所は判明: { $layer })
     [layers] {" "}(箇所の候補: { $layer })
    *[none] {""}
-  }: { $number ->
+  }。{ $number ->
     [0] 候補 { $considered } 件のいずれにも、裏付けるデータがありません。
     [one] データは{ $causes }を示していますが、確定できません。
    *[other] 次のどれが原因か、まだ切り分けられていません: { $causes }。

@@ -1,7 +1,7 @@
 ### 結論、仮説ごとの所見、追加で収集すべきデータ。ノートブック、ページ、端末で共通です。
 
 cause-consequence = { $followed ->
-    [downstream_saturated] その結果、API が飽和しました。
+    [downstream_saturated] その結果、コンシューマーが呼び出す API が過負荷になりました。
     [downstream_down] 最終的に API が応答しなくなりました。
     [throttled] その結果、配信がスロットリングされました。
     [mapping_disabled] その後、イベントソースマッピングが無効化されました。
@@ -67,4 +67,4 @@ collect-placeholders =
     # { $meanings }
     { $how }
 known-line-test = { $commands } を実行して、どの原因かを確認してください。
-known-line = { $count } 行に { $error } とあります。{ $meaning }
+known-line = { $meaning }{ $count } 行に { $error } とあります。
