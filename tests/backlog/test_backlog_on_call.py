@@ -36,3 +36,10 @@ def test_a_window_that_begins_within_an_outage_says_so(first, before):
     found = diagnose(Investigation(world, "backlog"))
     assert found.cause == "downstream_down"
     assert ("backlog-perhaps-before" in messages_in(found.summary[0])) == before
+
+
+def test_a_dlq_that_was_purged_since_is_not_redriven(tmp_path):
+    found, _ = diagnose_world(tmp_path, "dead letters purged", 702006)
+    assert found.cause == "downstream_down"
+    assert found.extra["lost"] >= found.extra["dead_letters_of_incident"] > 0
+    assert "redrive" not in {step.kind for step in found.now}

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from watchme_analysis.case.importer import import_folder
-from watchme_analysis.evidence.app_log import read_app_log, read_known_lines
+from watchme_analysis.evidence.app_log import lifecycle_state, read_app_log, read_known_lines
 from watchme_analysis.files.evidence_file import RawFile
 
 TIME = pd.Timestamp("2025-12-11T01:10:30.471Z")
@@ -250,3 +250,10 @@ def test_journal_of_a_crashing_service_has_a_record_for_each_crash(tmp_path, rea
         "ModuleNotFoundError", "worker.service"
     ] * 2  # fmt: skip
     assert frame["time"].nunique() == 2
+
+
+def test_a_lifecycle_message_says_whether_the_process_starts_or_stops():
+    starts = ("Started server process [7]", "Application startup complete.", "Booting worker with pid: 9")
+    stops = ("Shutting down", "Waiting for application shutdown.", "Finished server process [7]")
+    assert {lifecycle_state(text) for text in starts} == {"starts"}
+    assert {lifecycle_state(text) for text in stops} == {"stops"}

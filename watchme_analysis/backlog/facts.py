@@ -283,9 +283,16 @@ def facts(
     tried = round(sum(one.base for one in failing))
     shown_failed: Value | int = message("count-unknown") if failed is None else failed
     if failed:
-        name = "fact-of-functions" if len(failing) > 1 else "fact-of-total"
-        many = {"functions": len(failing)} if len(failing) > 1 else {}
-        shown_failed = message(name, part=failed, total=tried, **many)
+        shown_failed = message("fact-of-total", part=failed, total=tried)
+        if len(failing) > 1:
+            # The headline states the share of one.
+            shown_failed = message(
+                "fact-of-functions",
+                part=failed,
+                total=tried,
+                functions=len(failing),
+                share=Share(failed / tried),
+            )
     attempts = "messages" if any(item.pipeline.by_message for item in context.affected) else "invocations"
     missed = None if extra["missed_work_may_have_run"] else extra["missed_work"]
     unit = unit_of(work_item_settings(inv))
@@ -294,7 +301,7 @@ def facts(
     dated = [error[name] for name in ("first", "last") if error[name]] if error else []
     listed = [
         fact("affected_resource", names if names or calm else None, Names(tuple(names), limit=MOST_AFFECTED)),
-        fact("first_harm", iso_time(start), None if start is None else begun(start, earlier)),
+        fact("first_harm", iso_time(start), None if start is None else _first(context, start, earlier)),
         *([error_times_fact(dated[0], dated[-1])] if start is None and dated else []),
         state_fact(state, _last_harm(context, found), _ending(inv, context, found)),
         inv.data_end(),
@@ -335,6 +342,15 @@ def facts(
     if error:
         listed.append(fact("error", str(error["text"]), Quotation(str(error["text"]))))
     return tuple(listed)
+
+
+def _first(context: BacklogContext, start: datetime, earlier: datetime | None) -> Value:
+    """Return the start of harm, with its kind where failures, which the headline dates, came later."""
+    shown, focus = begun(start, earlier), context.focus
+    slow = any(queue.slow is not None and queue.slow.start == start for queue in context.affected)
+    if not slow or focus is None or focus.failures is None or focus.failures.start <= start:
+        return shown
+    return message("fact-slow-first", start=shown)
 
 
 def _messages(name: str, number: int | None) -> Fact:
@@ -522,7 +538,11 @@ def steps(
         is_known = not context.queues or context.by_harm[0].pipeline.drained_by is not None
         first = [item for item in found.missing_evidence if not is_known and asks_for_consumer(item)]
         return next_steps(() if first else found.ranking, first or found.missing_evidence, save, candidates)
-    redrive = found.extra["dead_letters_of_incident"] and filled_in(shared["redrive"], context, queue)
+    # What was purged, expired or redriven since is no longer there.
+    stocks = {item.pipeline.dlq: item.balance.dead_letters for item in context.affected}
+    gone = sum(stock.lost + stock.redriven for stock in stocks.values())
+    is_left = (found.extra["dead_letters_of_incident"] or 0) > gone
+    redrive = is_left and filled_in(shared["redrive"], context, queue)
     ended = found.incident_end is not None
     # A pull saves evidence of this incident, not of the next one.
     pulled = (Step("save", save),) if save and ended and not remedy.save else ()

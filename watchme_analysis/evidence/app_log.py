@@ -109,6 +109,12 @@ _LIFECYCLE = re.compile(
     r"|(?:Waiting for )?[Aa]pplication (?:startup|shutdown)|Uvicorn running|Shutting down|Child process"
     r"|Starting gunicorn|Booting worker|Worker exiting|Listening at|Handling signal|Will watch for changes"
 )
+# Those of a process that ends (uvicorn/server.py, uvicorn/supervisors/, gunicorn/arbiter.py).
+_STOPPING = re.compile(
+    r"(?:Finished|Stopping) (?:server|parent|reloader) process|Waiting for (?:connections|background tasks)"
+    r"|(?:Waiting for )?[Aa]pplication shutdown|Shutting down|Child process|Worker exiting"
+    r"|Handling signal: (?:term|int|quit)"
+)
 _TRACEBACK_START = "Traceback (most recent call last):"
 _TRACEBACK = re.compile(
     r"Traceback \(most recent call last\):|\s+\S|[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)\b"
@@ -176,6 +182,11 @@ def looks_like_uvicorn(raw: RawFile) -> bool:
         if _GUNICORN.match(rest):
             return True
     return False
+
+
+def lifecycle_state(text: str) -> str:
+    """Return ``stops`` for a lifecycle message of a process that ends, else ``starts``."""
+    return "stops" if _STOPPING.match(text) else "starts"
 
 
 def is_plain_text(raw: RawFile) -> bool:

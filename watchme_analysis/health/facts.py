@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from watchme_analysis.evidence.app_log import lifecycle_state
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.summary import (
@@ -127,11 +128,12 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
         timed = bool(requests["duration_s"].notna().any())
         total = len(requests) if timed else None
         late = int((requests["bad"] & ~failing).sum()) if timed else None
-        none_known = fact("affected_resource", [] if calm else None, Names(()))
+        hit = [] if calm else [*requests.loc[failing, "route"].dropna().unique()]
+        affected = fact("affected_resource", hit if hit or calm else None, Names(tuple(hit), limit=3))
         times = [] if calm else _error_times(context, requests)
         slowed = [_slowed(entry) for entry in found.extra["degradation"][:MOST_SLOWED]]
         state = [state_fact(None, None)] if times else []
-        return (none_known, *times, *state, context.inv.data_end(), *slowed, *_of_requests(lost, late, total))
+        return (affected, *times, *state, context.inv.data_end(), *slowed, *_of_requests(lost, late, total))
     failed = failed_requests(context)
     lost = min(len(failed), int(incident.count))
     timed = bool(context.outer_affected["duration_s"].notna().any())
@@ -213,7 +215,12 @@ def _preceding(context: HealthContext) -> Fact:
     for kind in ("reload", "startup"):
         mark = message(f"mark-nginx-{kind}")
         seen += [(time, mark) for time in errors.loc[errors["kind"].eq(kind), "time"]]
-    seen += [(time, message("mark-application")) for time in log.loc[log["kind"].eq("lifecycle"), "time"]]
+    starts_or_stops = log[log["kind"].eq("lifecycle")]
+    states = starts_or_stops["message"].map(lifecycle_state)
+    seen += [
+        (time, message("mark-application", state=Choice(state)))
+        for time, state in zip(starts_or_stops["time"], states, strict=True)
+    ]
     # Not a number, a missing time is not before the harm.
     before = [one for one in seen if context.incident and one[0] <= context.incident.start]
     if before:
@@ -240,8 +247,9 @@ def _ending(context: HealthContext) -> Text | None:
     last = rows.loc[rows["bad"], "start"].max().floor("s")  # Nginx logs whole seconds.
     until = incident.end + timedelta(seconds=1)
     log, errors = own_rows(context, "app_log"), context.table("error_log")
-    if (log.loc[log["kind"].eq("lifecycle"), "time"].between(last, until)).any():
-        return message("mark-application")
+    logged = log.loc[log["kind"].eq("lifecycle") & log["time"].between(last, until), "message"]
+    if len(logged):
+        return message("mark-application", state=Choice(lifecycle_state(logged.iloc[-1])))
     for kind in ("reload", "startup"):
         if (errors.loc[errors["kind"].eq(kind), "time"].between(last, until)).any():
             return message(f"mark-nginx-{kind}")

@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from watchme_analysis.access_logs.routes import route_templates
+from watchme_analysis.evidence.app_log import lifecycle_state
 from watchme_analysis.queues.baseline import STEPS_S
 from watchme_analysis.requests.observations import phases
 from watchme_analysis.stats.comparison import cliffs_delta
+from watchme_analysis.text.message import Choice
 from watchme_analysis.text.render import label
 
 if TYPE_CHECKING:
@@ -98,8 +100,10 @@ def change_marks(
         what = label(f"mark-nginx-{kind}", language)
         parts += [(moment, what, "error_log") for moment in _firsts(group["time"])]
     lifecycle = app_log[(app_log["kind"] == "lifecycle") & app_log["time"].notna()]
-    for service, group in lifecycle.groupby(lifecycle["service"].fillna("")):
-        what = label("mark-service" if service else "mark-application", language, service=str(service))
+    states = lifecycle["message"].map(lifecycle_state)
+    for (service, state), group in lifecycle.groupby([lifecycle["service"].fillna(""), states]):
+        name = "mark-service" if service else "mark-application"
+        what = label(name, language, service=str(service), state=Choice(str(state)))
         parts += [(moment, what, "app_log") for moment in _firsts(group["time"])]
     found = pd.DataFrame(parts, columns=["time", "what", "source"])
     found = found.astype({"time": "datetime64[us, UTC]", "what": "string", "source": "string"})

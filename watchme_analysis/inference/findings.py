@@ -389,6 +389,15 @@ class Diagnosis:
         return self.incident_start if begun is None else datetime.fromisoformat(str(begun))
 
     @property
+    def last_harm(self) -> datetime | None:
+        """Return the end that surfaces name and figures shade; None while harm goes on or if unknown."""
+        if self.incident_end is None:
+            return None
+        states = (one.message for one in self.facts if one.id == "state")
+        named = (state.values.get("end") for state in states if isinstance(state, Message))
+        return next((end.time for end in named if isinstance(end, Instant)), self.incident_end)
+
+    @property
     def cause_line(self) -> Text:
         """Return in one sentence whether the cause was found, which it is, and how sure that is."""
         return _answers().cause_line(self)  # type: ignore[no-any-return]

@@ -221,11 +221,11 @@ class Page:
 
     @property
     def incident(self) -> tuple[datetime, datetime | None] | None:
-        """Return first harm and end of the incident; None without an incident or a known start."""
+        """Return first and last harm of the incident; None without an incident or a known start."""
         found = self.diagnosis
         if found.first_harm is None or found.verdict == "no_incident":
             return None
-        return found.first_harm, found.incident_end
+        return found.first_harm, found.last_harm
 
     @property
     def _bounds(self) -> tuple[datetime | None, datetime | None]:
@@ -368,11 +368,11 @@ class Page:
         return None
 
     def _noted(self, strip: FigureView, marks: tuple[Mark, ...]) -> FigureView:
-        """Return a strip with a note for each of the first changes on it: letter, time and what changed."""
+        """Return a strip with notes on what its colour means and on its first changes: letter, time, what."""
         shown = self.span(marks).marks
         days = {self._local(bound).date() for bound in (self.window.start, self.window.end)}
         form = "%H:%M:%S" if len(days) == 1 else "%m-%d %H:%M"
-        notes = []
+        notes = [self._label("strip-shaded")] if self.incident else []
         for place, mark in enumerate(shown[:_MOST_NOTES]):
             said = shortened(mark.label, _LONGEST_NOTE, "…")
             notes.append(f"{mark_letter(place)} {self._local(mark.time):{form}} {said}")

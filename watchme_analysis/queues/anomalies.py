@@ -290,11 +290,16 @@ class QueueAnalysis:
             return None
         return ramp if ramp.steepest_share <= 0.5 and ramp.correlation >= 0.8 else None
 
+    @property
+    def slow_before(self) -> bool:
+        """Return whether slowness ended before the failures began: then it is not of their incident."""
+        return bool(self.slow and self.failures and self.slow.end < self.failures.start)
+
     def first_trouble(self) -> datetime | None:
         """Return the start of the earliest trouble of this pipeline."""
         found = (
             self.failures,
-            self.slow,
+            None if self.slow_before else self.slow,
             self.redelivery,
             self.unpolled,
             self.unmatched_receives,

@@ -103,8 +103,6 @@ def _course(context: QueueContext) -> Message:
             before=Duration(gradual.before_s),
             after=Duration(gradual.after_s),
             lasted=Duration(3600.0 * gradual.hours),
-            correlation=Number(gradual.correlation, 2),
-            share=Share(gradual.steepest_share),
         )
     if found is not None:
         return message(

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 # Settings of an edge location by which it can hold, refuse or misdirect.
 _EDGE_HARM = (
-    "return", "rewrite", "deny", "limit_req", "limit_conn", "limit_rate", "auth_request", "proxy_pass",
+    "return", "rewrite", "deny", "limit_req", "limit_conn", "limit_rate", "auth_request",
 )  # fmt: skip
-_NGINX_HARM = (*_EDGE_HARM, "root")
+_NGINX_HARM = (*_EDGE_HARM, "proxy_pass", "root")
 # Rules that a sentence names.
 MOST_NAMED = 2
 # Requests to which rules are applied, at most: distinct ones, by the fields that rules look at.
@@ -99,7 +99,8 @@ def _harm(mine: Location, other: Location | None) -> tuple[Text, ...]:
             continue
         if name in _EDGE_HARM or name.startswith("proxy_next_upstream"):
             said.append(_setting(name, value))
-        if name == "proxy_read_timeout" and other is not None:
+        # An address or a time is wrong only by comparison.
+        if name in ("proxy_pass", "proxy_read_timeout") and other is not None:
             said.append(_setting(name, value, other.value(name) or message("health-setting-default")))
     if _caches(mine):
         locked = mine.value("proxy_cache_lock") == "on"

@@ -47,7 +47,7 @@ backlog-ended-by-change = The failures ended by { $end }, with another change of
 backlog-ended-by-itself = The failures ended by { $end }, although the function was not changed again.
 
 # API
-backlog-duration-drifts = The duration of { $function } rose from { $before } to { $after } over { $lasted } (rank correlation { $correlation }; { $share } of the rise lies in its steepest tenth).
+backlog-duration-drifts = The duration of { $function } rose steadily from { $before } to { $after } over { $lasted }.
 backlog-duration-steps = The duration of { $function } rose within { $lasted }, { $share } of it in a tenth of that time: a step, not a drift.
 backlog-duration-steady = The duration of { $function } shows no rise over many hours.
 backlog-durations-compared = Invocations of { $function } take { $during } (median) since { $since }, compared with { $before } before.

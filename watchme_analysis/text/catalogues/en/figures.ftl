@@ -147,6 +147,7 @@ matrix-left-out = { $checks ->
 matrix-alt = Matrix of { $checks } checks and { $causes } hypotheses: { $parts }.
 matrix-alt-cause = { $cause } ({ $id }) { $probability } ({ $supporting } for, { $contradicting } against, { $neutral } neutral)
 
+strip-shaded = Shaded: the time of the incident
 strip-more-changes = and { $changes ->
     [one] { $changes } more change
    *[other] { $changes } more changes

@@ -115,8 +115,14 @@ mark-change-by = { $change } by { $user }
 mark-nginx-reload = Nginx reloads
 mark-nginx-startup = Nginx starts
 mark-nginx-shutdown = Nginx stops
-mark-application = the application starts or stops
-mark-service = the application { $service } starts or stops
+mark-application = the application { $state ->
+    [stops] stops
+   *[starts] starts
+  }
+mark-service = the application { $service } { $state ->
+    [stops] stops
+   *[starts] starts
+  }
 directive-served-by = location
 directive-asks = upstream address
 directive-as = upstream path

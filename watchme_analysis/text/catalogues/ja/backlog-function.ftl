@@ -44,7 +44,7 @@ backlog-ended-by-change = 失敗は { $end } までに収まりました。{ $ti
 backlog-ended-by-itself = 失敗は { $end } までに収まりました。その間、関数は変更されていません。
 
 # API
-backlog-duration-drifts = { $function } の実行時間は { $lasted } かけて { $before } から { $after } に上昇しました (順位相関 { $correlation }、最も急な 10 分の 1 の区間での上昇は全体の { $share })。
+backlog-duration-drifts = { $function } の実行時間は { $lasted } かけて { $before } から { $after } へ徐々に上昇しました。
 backlog-duration-steps = { $function } の実行時間は { $lasted } の間に上昇し、そのうち { $share } は 10 分の 1 の時間に集中しています。徐々にではなく、急に上昇しています。
 backlog-duration-steady = { $function } の実行時間に、長時間かけた上昇は見られません。
 backlog-durations-compared = { $function } の呼び出しの実行時間は { $since } 以降 { $during } (中央値) です (以前は { $before })。

@@ -144,6 +144,7 @@ matrix-left-out = 重みの小さい { $checks } 項目は省略しています
 matrix-alt = { $checks } 項目と { $causes } 件の仮説の表: { $parts }。
 matrix-alt-cause = { $cause } ({ $id }) { $probability } (支持 { $supporting }、反証 { $contradicting }、中立 { $neutral })
 
+strip-shaded = 網かけ: インシデントの期間
 strip-more-changes = ほかの変更 { $changes } 件はタイムラインにあります
 
 # Timeline of a backlog

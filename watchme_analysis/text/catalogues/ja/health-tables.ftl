@@ -115,8 +115,14 @@ mark-change-by = { $change } (実行者: { $user })
 mark-nginx-reload = Nginx のリロード
 mark-nginx-startup = Nginx の起動
 mark-nginx-shutdown = Nginx の停止
-mark-application = アプリケーションの起動または停止
-mark-service = アプリケーション { $service } の起動または停止
+mark-application = アプリケーションの{ $state ->
+    [stops] 停止
+   *[starts] 起動
+  }
+mark-service = アプリケーション { $service } の{ $state ->
+    [stops] 停止
+   *[starts] 起動
+  }
 directive-served-by = location
 directive-asks = アップストリームのアドレス
 directive-as = アップストリームのパス
