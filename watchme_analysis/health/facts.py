@@ -11,6 +11,7 @@ from watchme_analysis.evidence.app_log import lifecycle_state
 from watchme_analysis.health.affected_service import own_rows
 from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.summary import (
+    SLOWER,
     error_of,
     failed_requests,
     filled_in,
@@ -157,8 +158,10 @@ def facts(context: HealthContext, found: Diagnosis) -> tuple[Fact, ...]:
         shown = message("fact-statuses-value", kinds=kinds_of_failure(failed))
         listed.append(fact("statuses", counts, shown, "requests"))
     during_s, usual_s = medians_s(context)
-    medians = message("fact-response-time-value", during=Duration(during_s), usual=Duration(usual_s))
-    listed.append(fact("response_time", None if isnan(during_s) else round(during_s, 3), medians, "s"))
+    # A median that is as usual explains nothing.
+    if not max(during_s, usual_s) <= SLOWER * min(during_s, usual_s):
+        medians = message("fact-response-time-value", during=Duration(during_s), usual=Duration(usual_s))
+        listed.append(fact("response_time", None if isnan(during_s) else round(during_s, 3), medians, "s"))
     error = error_of(context, failed) if len(failed) else None
     if error is not None and isinstance(words := error.values["error"], Quotation):
         listed.append(fact("error", words.text, words))

@@ -57,6 +57,8 @@ OF_CASE = {
 }  # fmt: skip
 # Endpoints that a title names; the headline counts the others as well.
 MOST_PATHS = 2
+# Ratio of median response times from which on they differ, by choice.
+SLOWER = 1.5
 # Signals of a process that starts again and again by itself.
 RESTARTING = {"container_crash_loop", "restarted_often"}
 # Frameworks answer with this status where a handler raises an exception (RFC 9110, section 15.6.1).
@@ -187,7 +189,7 @@ def what_happened(context: HealthContext, begun: datetime | None, stopped: Text 
         ),
         *_failures(context),
         message("health-median-rose", usual=Duration(usual), during=Duration(middle))
-        if middle > 1.5 * usual
+        if middle > SLOWER * usual
         else None,
         message("health-piled-up", begun=begun) if piled and begun is not None else None,
         *_held_back(context),

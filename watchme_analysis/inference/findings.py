@@ -434,9 +434,10 @@ class Diagnosis:
             ``message``. Of both questions: ``affected_resource`` (a list), ``first_harm`` (time), ``state``
             (``open`` or ``ended``), ``data_end`` (time), ``error`` (absent without one). ``health``:
             ``failed_requests``, ``late_requests``, ``statuses`` (``none`` without a response),
-            ``response_time`` (median during the incident, s). ``backlog``: ``preceding_change`` (time, or
-            ``none`` where the recorded changes show none), ``waiting_now``, ``waiting_peak``,
-            ``oldest_age`` (s, at the end), ``oldest_age_peak``, ``growth`` (messages per hour at the end),
+            ``response_time`` (median during the incident, s; absent if as usual). ``backlog``:
+            ``preceding_change`` (time, or ``none`` where the recorded changes show none), ``waiting_now``,
+            ``waiting_peak``, ``oldest_age`` (s, at the end), ``oldest_age_peak``, ``growth`` (messages per
+            hour at the end),
             ``drained_at`` (both absent if nothing waits), ``failed_invocations`` (with ``unit``
             ``messages``: failed receives, where the function reports failed messages), ``late_messages``,
             ``dead_letters`` (of the incident), ``lost_messages``, ``work_items`` (missing; the unit is that

@@ -221,11 +221,11 @@ class Page:
 
     @property
     def incident(self) -> tuple[datetime, datetime | None] | None:
-        """Return first and last harm of the incident; None without an incident or a known start."""
+        """Return first harm and end of the incident; None without an incident or a known start."""
         found = self.diagnosis
         if found.first_harm is None or found.verdict == "no_incident":
             return None
-        return found.first_harm, found.last_harm
+        return found.first_harm, found.incident_end
 
     @property
     def _bounds(self) -> tuple[datetime | None, datetime | None]:
@@ -264,7 +264,9 @@ class Page:
     def span(self, marks: tuple[Mark, ...] = ()) -> AxisSpan:
         """Return the contents that the time axes of this page share."""
         shown = tuple(mark for mark in marks if self.window.contains(mark.time))
-        return AxisSpan(self.window, self.zone, self.incident, shown, self.language)
+        # Tables compare the incident without its recovery; the facts name the end of all harm.
+        harmed = self.incident and (self.incident[0], self.diagnosis.last_harm)
+        return AxisSpan(self.window, self.zone, harmed, shown, self.language)
 
     @section
     def coverage(self) -> Section:

@@ -85,12 +85,11 @@ def answer_html(answer: Answer, language: str = "en") -> str:
         f"<p><b>{coded(answer.cause)}</b></p>",
     ]
     reasons = [f"{coded(text)} <small>{escape(rows)}</small>" for text, rows in answer.reasons]
-    now, later = ([*map(coded, steps)] for steps in (answer.now, answer.later))
-    for heading, tag, items, rest in (("now", "ol", now, later), ("reasons", "ul", reasons, [])):
+    for heading, tag, items in (("now", "ol", [*map(coded, answer.now)]), ("reasons", "ul", reasons)):
         if items:
             listed = "".join(f"<li>{item}</li>" for item in items)
             parts.append(f"<p>{escape(label(f'answer-{heading}', language))}</p><{tag}>{listed}</{tag}>")
-        parts += (f"<p>{item}</p>" for item in rest)
+    parts += (f"<p>{coded(step)}</p>" for step in answer.later)
     return "\n".join(parts)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, TypeGuard
 
 from watchme_analysis.inference.causes import causes
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ranked, Step, StepKind
@@ -262,19 +262,39 @@ def short_answer(found: Answer, width: int = COLUMNS, more: str = "") -> list[tu
     return [*lines, *last]
 
 
-def _same(statement: Text, headline: Text) -> bool:
-    """Return whether a headline says a statement, which it may shorten after the line that both quote."""
-    lines = [one for one in (statement, headline) if isinstance(one, Message) and one.id == "known-line"]
-    return statement == headline or (len(lines) == 2 and lines[0].values["error"] == lines[1].values["error"])
+def _said(item: Evidence, headline: Text) -> bool:
+    """Return whether a headline says what evidence states, or more than it.
+
+    It may shorten it after the line that both quote. The status of a response in an access log says less
+    than a line of a headline that explains it.
+    """
+    said = item.statement
+    if not (_is_line(said) and _is_line(headline)):
+        return said == headline
+    return item.table == "access_log" or said.values["error"] == headline.values["error"]
+
+
+def _is_line(text: Text) -> TypeGuard[Message]:
+    return isinstance(text, Message) and text.id == "known-line"
 
 
 def reasons(found: Diagnosis) -> tuple[Evidence, ...]:
-    """Return the strongest evidence for the cause, of an open one for the likeliest."""
-    entries = [entry for entry in found.ranking if entry.finding.cause == found.cause]
-    entries = entries or [*undecided(found.ranking)[:1]]
-    known = [item for entry in entries for item in entry.finding.evidence if item.weight > 0]
-    evidence = [item for item in known if not _same(item.statement, found.headline)]
-    return tuple(sorted(evidence, key=lambda item: -item.weight)[:MOST_REASONS])
+    """Return the strongest evidence for the cause, of an open one for the likeliest.
+
+    The last is on what is involved as well, if anything is.
+    """
+    by_cause = {entry.finding.cause: entry for entry in found.ranking}
+    likeliest = by_cause.get(str(found.cause)) or next(iter(undecided(found.ranking)), None)
+    beside = by_cause.get(str(found.secondary_cause))
+
+    def strongest(entry: Ranked | None) -> list[Evidence]:
+        known = [item for item in entry.finding.evidence if item.weight > 0] if entry else []
+        new = [item for item in known if not _said(item, found.headline)]
+        return sorted(new, key=lambda item: -item.weight)[:MOST_REASONS]
+
+    own = strongest(likeliest)
+    other = [item for item in strongest(beside) if item not in own][:1]
+    return (*own[: MOST_REASONS - len(other)], *other)
 
 
 def remedy_steps(

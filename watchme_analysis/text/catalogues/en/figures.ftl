@@ -71,9 +71,18 @@ latency-precedes = latency precedes the load by { $lag } (ρ { $rho }, { $sample
 # Timeline of a health page
 health-timeline-empty = The case has no probes, logs or host metrics in this window.
 panel-probes = probes
-panel-requests = { $layer }: all { $requests } requests
-panel-requests-steps = { $layer }: all { $requests } requests, steps of { $step }
-panel-requests-untimed = { $layer }: all { $requests } requests, no durations
+panel-requests = { $layer }: { $requests ->
+    [one] { $requests } request
+   *[other] all { $requests } requests
+  }
+panel-requests-steps = { $layer }: { $requests ->
+    [one] { $requests } request
+   *[other] all { $requests } requests
+  }, steps of { $step }
+panel-requests-untimed = { $layer }: { $requests ->
+    [one] { $requests } request
+   *[other] all { $requests } requests
+  }, no durations
 panel-events = events
 panel-events-without-nginx = events (no Nginx error log)
 panel-events-without-app = events (no application log)

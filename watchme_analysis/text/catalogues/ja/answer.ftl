@@ -98,7 +98,7 @@ fact-growth = 1 時間あたりの増加: { $value }
 fact-arrivals-stopped = { $queue } への到着: { $since } 以降なし (それまでは 1 時間あたり { $per_hour } 件)
 fact-drained-at = この速度で処理し終える時刻: { $value }
 fact-failed-invocations = { $attempts ->
-    [messages] 処理に失敗した受信回数: { $value }
+    [messages] 失敗した受信処理: { $value }
    *[invocations] 失敗した呼び出し: { $value }
   }
 fact-late-messages = 遅延したメッセージ: { $value }
