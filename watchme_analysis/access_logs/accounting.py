@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from watchme_analysis.access_logs.engine.chunk import Chunk
 from watchme_analysis.access_logs.engine.reference_parser import ReferenceParser
 from watchme_analysis.access_logs.input import Input, now_at
-from watchme_analysis.files.arrow_arrays import nulls_of, numbers_of, whole
 from watchme_analysis.files.decompress import PACKED_MAGIC
 from watchme_analysis.files.line_accounting import LineAccounting
 from watchme_analysis.files.lines import display_text, split_lines
@@ -63,11 +62,11 @@ class AccessLogAccounting(LineAccounting):
         self.filtered += chunk.filtered
         self.formats += chunk.formats
         self.has_line_end = chunk.has_line_end
-        if "time" in table.column_names and rows:
-            times = whole(table["time"])
-            known = numbers_of(times)
-            known = known[~nulls_of(times)] if times.null_count else known
-            self.widen_span([int(known.min()), int(known.max())] if len(known) else [])
+        if "time" in table.column_names:
+            import pyarrow.compute as pc
+
+            bounds = pc.min_max(table["time"].cast("int64")).as_py()
+            self.widen_span([time for time in bounds.values() if time is not None])
 
     def merge(self, later: LineAccounting) -> None:
         """Add the accounting of the part that follows in the same log."""

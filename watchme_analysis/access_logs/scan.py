@@ -101,8 +101,6 @@ MANY_INPUTS = 1000
 _HEAD_BYTES = 4096
 # Bytes of a block by which its encoding is determined.
 _ENCODING_BYTES = 1 << 16
-# Bytes that are sampled to decide if the compiled loop can parse a log.
-_LARGE_HEAD_BYTES = 1 << 16
 # Compressed logs decompress to hardly more than this many times their size.
 _PACKED_TIMES = 15
 
@@ -272,16 +270,16 @@ class AccessScan:
 
     def engine_for(self, one: Input) -> Engine:
         """Return an engine for the lines of an input."""
+        lines = [] if one.size is None else split_lines(one.head())
         if one.name not in self._formats:
             formats = self._candidates[one.name].formats
-            self._formats[one.name] = with_extended(formats, _first_lines(one), self._zone)
-        new = partial(Engine, self._formats[one.name], self._zone, self.selection, decode=self._decode)
+            self._formats[one.name] = with_extended(formats, lines[:_FIRST_LINES], self._zone)
+        formats = self._formats[one.name]
+        engine = Engine(formats, self._zone, self.selection, engine=self._chosen, decode=self._decode)
         if self._chosen == "auto" and one.size is not None:
-            # Loading numba takes as long as the reference parser takes for a log below this size.
-            head = _large_head(one, one.size)
-            if not head or not new().uses_compiled_parser(split_lines(head)):
-                return new(engine="exact")
-        return new(engine=self._chosen)
+            # Loading numba takes as long as the reference parser takes for a small log.
+            engine.is_compiled = _is_large(one, one.size) and engine.uses_compiled_parser(lines)
+        return engine
 
     def account_for(self, one: Input) -> AccessLogAccounting:
         """Return the accounting of an input before it is read."""
@@ -433,13 +431,10 @@ def _without_long_line(chunk: Chunk, block: Block) -> Chunk:
     return chunk._replace(lines=1, rejected=[RejectedLine(1, problem, bytes(block))])
 
 
-def _large_head(one: Input, size: int) -> bytes:
-    """Return the first bytes of an input large enough for the compiled loop, empty for others."""
-    if size >= FAST_FROM:
-        return one.head()
+def _is_large(one: Input, size: int) -> bool:
+    """Return whether an input is large enough for the compiled loop."""
     # A compressed log has a tenth of its size or less.
-    head = one.head(FAST_FROM) if size >= FAST_FROM // 20 else b""
-    return head[:_LARGE_HEAD_BYTES] if len(head) >= FAST_FROM else b""
+    return size >= FAST_FROM or (size >= FAST_FROM // 20 and len(one.head(FAST_FROM)) >= FAST_FROM)
 
 
 def read_access_logs(  # noqa: PLR0913 - plain keywords instead of objects with options

@@ -99,7 +99,11 @@ class LogFormat:
     @cached_property
     def expression(self) -> bytes:
         """Regular expression of a line with a group for each variable, where ``.`` is any byte."""
-        return self._joined(rb"[^\"]*?" if self.escape in ("default", "apache") else rb".*?")
+        free = rb"[^\"]*?" if self.escape in ("default", "apache") else rb".*?"
+        parts = [re.escape(self.literals[0])]
+        for variable, literal in zip(self.variables, self.literals[1:], strict=True):
+            parts.append(b"(" + self.group_pattern(variable, free) + b")" + re.escape(literal))
+        return b"".join(parts)
 
     @cached_property
     def pattern(self) -> BytesPattern:
@@ -292,12 +296,6 @@ class LogFormat:
             raise FormatError(
                 error_message("error-log-format-large", format=repr(self.label[:_QUOTED]))
             ) from error
-
-    def _joined(self, free: bytes) -> bytes:
-        parts = [re.escape(self.literals[0])]
-        for variable, literal in zip(self.variables, self.literals[1:], strict=True):
-            parts.append(b"(" + self.group_pattern(variable, free) + b")" + re.escape(literal))
-        return b"".join(parts)
 
     def group_pattern(self, variable: Variable, free: bytes) -> bytes:
         """Return a regular expression for the values of any variable, with ``free`` for unquoted texts."""
