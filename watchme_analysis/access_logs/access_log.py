@@ -94,9 +94,9 @@ def declined(raw: RawFile) -> str:
     """Return the reason why a file with the name of an access log is not read as one."""
     if _LOGPUSH_KEY in raw.head():
         return note("left-cloudflare")
-    if any(line.startswith(b"INFO: ") for line in sample_of(raw)):
-        return note("left-uvicorn")
     lines = sample_of(raw)
+    if any(line.startswith(b"INFO: ") for line in lines):
+        return note("left-uvicorn")
     return note("left-no-fields" if any(map(lacks_fields, lines)) else "left-unknown-format")
 
 
@@ -145,9 +145,10 @@ def _tables(
     """Yield the rows of a file's blocks as tables, and count its lines."""
     formats, notes = candidate_formats(raw)
     account.notes += notes
+    sample = sample_of(raw)[:_FORMAT_LINES]
     if raw.settings.get("log_format"):
-        account.notes += misfit_notes(formats, sample_of(raw)[:_FORMAT_LINES], raw.zone)
-    formats = with_extended(formats, sample_of(raw)[:_FORMAT_LINES], raw.zone)
+        account.notes += misfit_notes(formats, sample, raw.zone)
+    formats = with_extended(formats, sample, raw.zone)
     reader = Engine(formats, raw.zone, Selection(ACCESS_COLUMNS), engine=engine)
     constants = {"file": raw.relative, "service": raw.service("access")}
     for chunk in chunks_of(blocks, reader, account, constants):

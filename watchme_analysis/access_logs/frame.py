@@ -74,19 +74,12 @@ class _Numbers:
         for part in column.chunks:
             here = slice(self._count, self._count + len(part))
             if here.stop > len(self._values):
-                self._make_room(2 * here.stop)
+                for held in (self._values, self._is_null):
+                    held.resize(2 * here.stop, refcheck=False)  # further values are 0
             self._values[here] = numbers_of(part).view(self._type)
             if part.null_count:
                 self._is_null[here] = nulls_of(part)
             self._count = here.stop
-
-    def _make_room(self, room: int) -> None:
-        import numpy as np
-
-        for name, held in (("_values", self._values), ("_is_null", self._is_null)):
-            larger = np.zeros(room, held.dtype)
-            larger[: self._count] = held[: self._count]
-            setattr(self, name, larger)
 
     def array(self) -> Any:
         import pandas as pd

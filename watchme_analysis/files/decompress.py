@@ -144,18 +144,8 @@ def _no_log(kind: str) -> MessageText:
     return note(f"problem-no-log-{kind}", command=Code(_LOGS_INSIDE[kind]))
 
 
-def _ends_early(kind: str, count: int) -> MessageText:
-    return note("problem-packed-end", kind=Resource(kind), bytes=Resource(str(count)))
-
-
-def _not_packed(kind: str, count: int) -> MessageText:
-    return note("problem-packed-other", kind=Resource(kind), bytes=Resource(str(count)))
-
-
-def _damaged(kind: str, count: int, error: Exception) -> MessageText:
-    return note(
-        "problem-packed-damaged", kind=Resource(kind), bytes=Resource(str(count)), error=Quotation(str(error))
-    )
+def _packed_problem(message_id: str, kind: str, count: int, **more: Quotation) -> TruncatedError:
+    return TruncatedError(note(message_id, kind=Resource(kind), bytes=Resource(str(count)), **more))
 
 
 def _beginning(stream: BinaryIO) -> bytes:
@@ -221,7 +211,8 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
             for data in _salvaged(stream, begin, total - begin_total) if packing.name == "gzip" else ():
                 total += len(data)
                 yield data
-            raise TruncatedError(_damaged(packing.name, total, error)) from error
+            said = Quotation(str(error))
+            raise _packed_problem("problem-packed-damaged", packing.name, total, error=said) from error
         total += len(data)
         if data:
             yield data
@@ -235,13 +226,13 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
                     return
                 rest = piece.lstrip(b"\0")
             if len(rest) >= len(magic) and not rest.startswith(magic):
-                raise TruncatedError(_not_packed(packing.name, total))
+                raise _packed_problem("problem-packed-other", packing.name, total)
             begin, begin_total = stream.read_bytes - len(rest), total
             member = packing.new()
         elif member.needs_input:
             rest = stream.read1(_READ_BYTES)
             if not rest:
-                raise TruncatedError(_ends_early(packing.name, total))
+                raise _packed_problem("problem-packed-end", packing.name, total)
 
 
 def _salvaged(stream: _Rejoined, begin: int, known: int) -> Iterator[bytes]:

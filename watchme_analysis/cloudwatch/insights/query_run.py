@@ -133,7 +133,13 @@ class _Run:
         self._slots = aws.rate_limits.concurrent_queries
         self._fastest_s: float | None = None
         for index, query in enumerate(queries):
-            self._add_windows(index, self._first_windows(query))
+            windows = [query.query_window]
+            if query.unsplittable_reason is None:
+                unfiltered = query_facts(query.text).is_unfiltered
+                windows = first_windows(
+                    windows[0], query.counts, query.counts_bin_s, row_limit, unfiltered=unfiltered
+                )
+            self._add_windows(index, windows)
 
     def execute(self, progress: Callable[[str], None] | None, max_scan_bytes: float) -> list[QueryResult]:
         """Return the joined results of all queries, after stopping those that are still running."""
@@ -153,13 +159,6 @@ class _Run:
         return self.results
 
     # Plan
-
-    def _first_windows(self, query: InsightsQuery) -> list[QueryWindow]:
-        window = query.query_window
-        if query.unsplittable_reason is not None:
-            return [window]
-        unfiltered = query_facts(query.text).is_unfiltered
-        return first_windows(window, query.counts, query.counts_bin_s, self.row_limit, unfiltered=unfiltered)
 
     def _add_windows(self, index: int, windows: Iterable[QueryWindow]) -> None:
         """Queue windows of a query."""
