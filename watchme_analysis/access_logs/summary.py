@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from watchme_analysis.access_logs.filters import RequestFilter
+from watchme_analysis.access_logs.filters import CHOSEN_BY, RequestFilter
 from watchme_analysis.access_logs.grouped_sums import MEASURES, GroupedSums, KeySums, Names, sums_by
 from watchme_analysis.access_logs.latency_histogram import Histograms, most_off_pct, quantiles
 from watchme_analysis.access_logs.routes import compiled_routes, routes_of
@@ -24,20 +24,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 # Keys by which requests can be grouped, and their columns.
-KEYS = {
-    "path": "path",
-    "full-path": "path",
-    "status": "status",
-    "upstream": "upstream_addr",
-    "minute": "time",
-    "hour": "time",
-    "method": "method",
-    "host": "host",
-    "client": "client_addr",
-    "agent": "user_agent",
-    "referer": "referer",
-}
 BY_TIME = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}
+KEYS = CHOSEN_BY | dict.fromkeys(BY_TIME, "time")
 QUANTILES = (0.5, 0.9, 0.99)
 # Columns with the number of requests behind the percentiles of each measure.
 TIMED = ("timed", "upstream_timed")
@@ -99,14 +87,14 @@ class AccessSummary:
             return
         self.requests += len(table)
         self.arrivals.add(table["time"])
-        status = _whole(table["status"])
-        seconds = [_floats(table[name]) for name in MEASURES]
-        self._by_key.add(self._key_numbers(table), status, _floats(table["body_bytes"], 0.0), seconds)
+        status = _filled(table["status"], _NO_STATUS)
+        seconds = [_filled(table[name], math.nan) for name in MEASURES]
+        self._by_key.add(self._key_numbers(table), status, _filled(table["body_bytes"], 0.0), seconds)
         has_upstream = ~nulls_of(whole(table["upstream_addr"]))
         upstream = self._upstreams.numbers(table["upstream_addr"], list, None)
         self._pairs.add(
             upstream[has_upstream],
-            _whole(table["upstream_status"])[has_upstream],
+            _filled(table["upstream_status"], _NO_STATUS)[has_upstream],
             status[has_upstream],
             np.ones(int(has_upstream.sum())),
         )
@@ -260,14 +248,7 @@ def _known(status: Any) -> int | None:
     return None if status == _NO_STATUS else int(status)
 
 
-def _whole(column: pa.ChunkedArray) -> Array:
-    """Return a column of statuses with -1 for null."""
-    import numpy as np
-
-    return np.where(nulls_of(whole(column)), _NO_STATUS, numbers_of(column))
-
-
-def _floats(column: pa.ChunkedArray, null: float = math.nan) -> Array:
+def _filled(column: pa.ChunkedArray, null: float) -> Array:
     """Return a column of numbers with ``null`` for null."""
     import numpy as np
 
