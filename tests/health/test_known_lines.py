@@ -87,6 +87,56 @@ def test_diagnosis_reads_what_is_explained(tmp_path, message_id):
     assert message_id in shown
 
 
+TRAEFIK = (
+    'time="2026-03-04T05:06:07Z" level=debug '
+    "msg=\"'502 Bad Gateway' caused by: dial tcp 192.0.2.18:80: i/o timeout\""
+)
+FABIO = "2026/03/04 05:06:07 http: proxy error: dial tcp 127.0.0.1:8000: connect: connection refused"
+
+
+@pytest.mark.parametrize(
+    ("line", "proxy", "command"),
+    [
+        (SAMPLES["haproxy-no-server"].sample, "HAProxy", "systemctl reload haproxy"),
+        (SAMPLES["envoy-connect-refused"].sample, "Envoy", "envoy --mode validate"),
+        (SAMPLES["proxy-dial-refused"].sample, "Caddy", "caddy reload"),
+        (SAMPLES["apache-refused-loopback"].sample, "Apache", "apachectl configtest"),
+        (TRAEFIK, "Traefik", "docker restart traefik"),
+        (FABIO, "the proxy", ""),
+    ],
+)
+def test_configuration_is_that_of_the_proxy_that_spoke(tmp_path, line, proxy, command):
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / "paste.txt").write_text(line + "\n")
+    found = diagnose("health", import_folder(folder, tmp_path / "case").case)
+    for language in ("en", "ja"):
+        said = found.to_dict(language=language)
+        shown = str([said["cause_line"], said["now"]])
+        assert command in shown
+        assert not re.search("nginx", shown, re.IGNORECASE)
+    assert f"{proxy}'s configuration" in str(found.to_dict()["now"])
+
+
+@pytest.mark.parametrize(
+    ("message_id", "own", "foreign"),
+    [
+        ("heroku-request-timeout", "heroku ps:restart", "docker|kubectl|nginx -"),
+        ("alb-target-closed", "aws ecs", "docker|kubectl"),
+        ("kubernetes-oom", "kubectl", "docker|aws"),
+        ("rails-connection-pool", "rbspy snapshot", "py-spy"),
+        ("java-threads-busy", "jstack", "py-spy"),
+        ("gunicorn-worker-timeout", "py-spy", "rbspy"),
+    ],
+)
+def test_commands_are_those_of_the_programs_that_spoke(tmp_path, message_id, own, foreign):
+    _, found = diagnosed(tmp_path, [SAMPLES[message_id].sample], "paste.txt")
+    tests = [ranked["next_test"] for ranked in found["ranking"]]
+    shown = str([found["now"], [] if "docker" in foreign else tests])
+    assert own in shown
+    assert not re.search(foreign, shown)
+
+
 def test_cut_lines_of_journalctl_are_read(tmp_path):
     start = "Mar 04 05:06:07 lb haproxy[7]: "
     lines = [

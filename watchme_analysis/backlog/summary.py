@@ -9,7 +9,7 @@ from types import MappingProxyType
 from watchme_analysis.backlog.chain import cause_named
 from watchme_analysis.backlog.changes import FUNCTION_EVENTS, Change, change_before
 from watchme_analysis.backlog.context import BacklogContext
-from watchme_analysis.backlog.judge import QUESTION, Judgement
+from watchme_analysis.backlog.judge import Judgement
 from watchme_analysis.backlog.missing import shown_by_queue
 from watchme_analysis.backlog.other_incidents import apart, trouble_span
 from watchme_analysis.backlog.signals.harm import kinds_of_harm
@@ -227,7 +227,7 @@ def _undecided(found: Diagnosis, context: BacklogContext, collect: Message) -> t
     likely = undecided(ranking)
     test = message("backlog-next-test", test=value_of(likely[0].finding.next_test)) if likely else None
     return (
-        sentences(quoted_error(found.extra["error"]), not_separated(QUESTION, ranking)),
+        sentences(quoted_error(found.extra["error"]), not_separated(ranking)),
         sentences(collect, test),
         *_one_receive(context),
     )

@@ -19,6 +19,7 @@ from watchme_analysis.health.signals.rules import MOST_NAMED, unread
 from watchme_analysis.health.summary import (
     filled_in,
     known_layer,
+    name_in,
     remedy_in,
     what_happened,
     what_to_do,
@@ -57,6 +58,7 @@ def _with_tests(context: HealthContext, entry: Ranked, seen: Sequence[Observatio
     blind = [in_each_language(text, _sentence) for text in cause.cannot_see]
     found = replace(
         entry.finding,
+        name=name_in(context, cause),
         not_covered=(*absent, *blind),
         next_test=next_test(cause, seen, lambda text, one: filled_in(context, text, one)),
     )
@@ -213,7 +215,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
             context,
             found,
             [*map(remedy, names)],
-            [(known[one].name, remedy(one).restore) for one in (entry.finding.cause for entry in group)],
+            [(one.name, remedy(one.cause).restore) for one in (entry.finding for entry in group)],
         ),
     )
     return replace(

@@ -1,4 +1,4 @@
-"""What runs the affected service, and the commands and settings by which people handle it there."""
+"""What runs the affected service and which proxy stands before it, and how people handle them there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from watchme_analysis.health.affected_service import own_containers
 from watchme_analysis.health.context import HealthContext, once_per_context
-from watchme_analysis.inference.known_lines import written
+from watchme_analysis.inference.known_lines import MOST_TEXTS, written
 from watchme_analysis.text.message import Choice, Message, message
 from watchme_analysis.text.render import filled
 
@@ -23,6 +23,9 @@ SETTINGS = ("memory_setting", "cpu_setting", "files_setting", "restart_setting",
 
 # Beginning of the ids of known messages that Lambda writes about a function.
 OF_FUNCTION = "lambda-"
+# Loggers, or texts that look like one, without which the rest of a line says less: those of Caddy name what
+# failed, and Go's reverse proxy, supervisord and uWSGI begin their messages so.
+_TELLING = r"http(\.log\..*)?|tls\..*|exited|SIGPIPE"
 # How an Application Load Balancer names itself in its access log (load-balancer-access-logs.html, `elb`).
 OF_BALANCER = '"elb": "app/'
 # Seconds without data after which an Application Load Balancer ends a request unless configured
@@ -36,6 +39,12 @@ def command_table() -> Mapping[str, Any]:
     return tomllib.loads(files(__package__).joinpath("commands.toml").read_text(encoding="utf-8"))
 
 
+@cache
+def program_table() -> Mapping[str, Any]:
+    """Return the tables of `programs.toml`."""
+    return tomllib.loads(files(__package__).joinpath("programs.toml").read_text(encoding="utf-8"))
+
+
 @once_per_context
 def platform_of(context: HealthContext) -> str:
     """Return what runs the affected service, as :func:`known_platform`; ``docker`` where it is unknown."""
@@ -46,7 +55,7 @@ def platform_of(context: HealthContext) -> str:
 def known_platform(context: HealthContext) -> str | None:
     """Return what the data show to run the affected service, None if nothing does.
 
-    It is ``kubernetes``, ``ecs``, ``systemd``, ``docker`` or ``lambda``.
+    It is ``kubernetes``, ``ecs``, ``systemd``, ``docker``, ``heroku`` or ``lambda``.
     """
     for table in ("container_events", "container_settings"):
         told = own_containers(context, table)["platform"].replace("alb", "ecs")
@@ -57,14 +66,60 @@ def known_platform(context: HealthContext) -> str | None:
     processes = context.table("app_processes")["file"]
     if len(processes) and processes.str.endswith(".service").all():
         return "systemd"
-    if has_addresses(context):
-        return None
-    for table in ("app_log", "log_events"):
-        log = context.table(table)
-        texts = log["message"].astype("string").fillna("")
-        if any(name.startswith(OF_FUNCTION) for name, _ in written("health", table, log, texts)):
-            return "lambda"
+    shown = shown_program(context, "platform")
+    return None if shown == "lambda" and has_addresses(context) else shown
+
+
+def application_texts(log: pd.DataFrame) -> pd.Series:
+    """Return the text of each row of ``app_log``, with its logger where that says more."""
+    logger = log["logger"].astype("string")
+    named = (logger.where(logger.str.fullmatch(_TELLING)) + ": ").fillna("")
+    return named + log["message"].astype("string").fillna("")
+
+
+@once_per_context
+def shown_program(context: HealthContext, kind: str) -> str | None:
+    """Return the first program of a kind of `programs.toml` whose lines the data hold; None without any."""
+    messages, texts = _lines(context)
+    for name, program in program_table()[kind].items():
+        if any(one.startswith(tuple(program["messages"])) for one in messages):
+            return str(name)
+        if any(text.str.contains(part, regex=False).any() for text in texts for part in program["parts"]):
+            return str(name)
     return None
+
+
+@once_per_context
+def _lines(context: HealthContext) -> tuple[frozenset[str], list[pd.Series]]:
+    """Return the ids of known messages in the logs of programs, and the different texts of these logs."""
+    log, events = context.table("app_log"), context.table("log_events")
+    said, events_said = application_texts(log), events["message"].astype("string").fillna("")
+    found = [
+        *written("health", "app_log", log, said),
+        *written("health", "log_events", events, events_said),
+    ]
+    extra = context.table("access_log")["extra"].dropna().astype("string")
+    texts = [each.drop_duplicates().head(MOST_TEXTS) for each in (said, extra) if len(each)]
+    return frozenset(name for name, _ in found), texts
+
+
+@once_per_context
+def words_of(context: HealthContext) -> tuple[tuple[str, str, str], ...]:
+    """Return words of texts on Nginx and Python, with what stands for them in English and Japanese."""
+    found: list[list[str]] = []
+    layers = context.table("config_directives")["layer"]
+    is_nginx = len(context.table("error_log")) or layers.eq("nginx").any()
+    for kind in ("runtime",) if is_nginx else ("proxy", "runtime"):
+        name = shown_program(context, kind)
+        found += program_table()[kind][name]["words"] if name else []
+    return tuple((old, new[0], new[-1]) for old, *new in found)
+
+
+def in_words_of(context: HealthContext, text: str, language: str) -> str:
+    """Return a text on Nginx and Python in the words of the proxy and runtime whose lines a case holds."""
+    for old, english, japanese in words_of(context):
+        text = text.replace(old, japanese if language == "ja" else english)
+    return text
 
 
 def has_addresses(context: HealthContext) -> bool:

@@ -14,12 +14,18 @@ from watchme_analysis.health.context import HealthContext, edge_visible, is_time
 from watchme_analysis.health.incident import find_brief_failure
 from watchme_analysis.health.judge import BEFORE_APPLICATION, LayerFinding, cause_of, named_layer
 from watchme_analysis.health.missing import addresses, service_address
-from watchme_analysis.health.running_platform import SETTINGS, commands, known_platform, settings
+from watchme_analysis.health.running_platform import (
+    SETTINGS,
+    commands,
+    in_words_of,
+    known_platform,
+    settings,
+)
 from watchme_analysis.health.running_source import LOOPBACK
 from watchme_analysis.health.signals.arrivals import calm_message
 from watchme_analysis.health.signals.nginx import SEVERE
 from watchme_analysis.health.thresholds import FEWEST, MOST
-from watchme_analysis.inference.causes import Cause, Remedy, cause_names, saves
+from watchme_analysis.inference.causes import Cause, Remedy, saves
 from watchme_analysis.inference.findings import Diagnosis, Ranked, Verdict
 from watchme_analysis.inference.known_lines import known_line
 from watchme_analysis.inference.signals import Observation
@@ -73,8 +79,16 @@ def filled_in(context: HealthContext, text: Text, one: Observation | None = None
     """
     at = addresses(context)
     shown_by = commands(at.platform, at.service, at.container, "shown_by")
-    said = in_each_language(text, lambda language, words: _filled_in_language(context, words, one, language))
-    return with_meanings(said, shown_by)
+
+    def said(language: str, words: str) -> str:
+        return in_words_of(context, _filled_in_language(context, words, one, language), language)
+
+    return with_meanings(in_each_language(text, said), shown_by)
+
+
+def name_in(context: HealthContext, cause: Cause) -> Text:
+    """Return the name of a cause within a sentence, in the words of a case."""
+    return in_each_language(cause.name, lambda language, text: in_words_of(context, text, language))
 
 
 def _paths(context: HealthContext) -> Message:
@@ -359,12 +373,12 @@ def why(
     others: Sequence[str] = (),
 ) -> Text:
     """Return the cause with its mechanism, or why none is named."""
-    first, names = ranking[0], cause_names("health")
+    first = ranking[0]
     if verdict == "no_incident":
         return _no_cause(context)
     if verdict == "inconclusive" and context.incident is None:
         line = known_line(ranking)
-        return _not_cleared(context) if line is None else sentences(line, not_separated("health", ranking))
+        return _not_cleared(context) if line is None else sentences(line, not_separated(ranking))
     if (
         verdict == "inconclusive"
         and cause_of(first).layer not in BEFORE_APPLICATION
@@ -374,19 +388,19 @@ def why(
             "health-spared",
             spared=well,
             paths=context.endpoints,
-            cause=value_of(names[first.finding.cause]),
+            cause=value_of(first.finding.name),
             probability=Probability(first.probability),
             option=Code("--endpoint"),
         )
     if verdict == "inconclusive":
-        return not_separated("health", ranking)
+        return not_separated(ranking)
     finding = first.finding
     best = next((item for item in finding.evidence if item.weight > 0), None)
     reason = finding.detail or (best.statement if best else None)
-    cause = value_of(names[finding.cause])
+    cause = value_of(finding.name)
     second = next((entry.finding for entry in ranking[1:] if entry.finding.cause in others), None)
     if second is not None:
-        both = message("health-two-causes", first=cause, second=value_of(names[second.cause]))
+        both = message("health-two-causes", first=cause, second=value_of(second.name))
         return sentences(both, reason, second.detail)
     return sentences(message("health-cause", cause=cause, confidence=Probability(confidence)), reason)
 

@@ -179,7 +179,7 @@ class Finding:
     """The finding for a cause: its evidence, none where the case has no data for it.
 
     ``detail`` is a sentence on the sub-cause, or None; ``not_covered`` are blind spots, as sentences;
-    ``next_test`` would confirm or refute the cause.
+    ``next_test`` would confirm or refute the cause; ``name`` is that of the cause within a sentence.
     """
 
     cause: str
@@ -187,6 +187,7 @@ class Finding:
     detail: Text | None = None
     not_covered: tuple[Text, ...] = ()
     next_test: Text = ""
+    name: Text = ""
 
     def __repr__(self) -> str:
         """Return cause and number of statements in one line."""

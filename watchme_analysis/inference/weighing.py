@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import TypeVar
 
-from watchme_analysis.inference.causes import GRADES, Cause, Remedy, cause_names
+from watchme_analysis.inference.causes import GRADES, Cause, Remedy
 from watchme_analysis.inference.findings import Diagnosis, Evidence, Finding, Ranked, Status
 from watchme_analysis.inference.known_lines import COMMANDS, safe_facts
 from watchme_analysis.inference.signals import Observation, Signal
@@ -223,7 +223,8 @@ def finding(
         if weight and not (weight < 0 and beside is not None and beside.log_odds(one.signal) > 0)
     ]
     evidence.sort(key=lambda item: -abs(item.weight))
-    return Finding(cause.cause, tuple(evidence), detail=_detail(cause, causes, observations, signals))
+    detail = _detail(cause, causes, observations, signals)
+    return Finding(cause.cause, tuple(evidence), detail=detail, name=cause.name)
 
 
 def undecided(ranking: Sequence[Ranked]) -> tuple[Ranked, ...]:
@@ -232,10 +233,9 @@ def undecided(ranking: Sequence[Ranked]) -> tuple[Ranked, ...]:
     return tuple(one for one in alike if one.status != "refuted" and one.finding.speaks_for)
 
 
-def not_separated(question: str, ranking: Sequence[Ranked]) -> Message:
+def not_separated(ranking: Sequence[Ranked]) -> Message:
     """Return the causes that the evidence does not separate as one group, without numbers."""
-    names = cause_names(question)
-    group = [message("value", value=value_of(names[entry.finding.cause])) for entry in undecided(ranking)]
+    group = [message("value", value=value_of(entry.finding.name)) for entry in undecided(ranking)]
     if not group:
         return message("finding-nothing-supports", causes=len(ranking))
     return message("finding-not-separated", number=len(group), causes=Phrases(tuple(group)))

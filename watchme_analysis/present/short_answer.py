@@ -387,16 +387,15 @@ def cause_line(found: Diagnosis) -> Text:
         )
         return sentences(line, None if linked else consequence(found.secondary_cause))
     group = undecided(found.ranking)
-    ids = [entry.finding.cause for entry in group]
-    names = _named([known[name].name if name in known else name for name in ids])
+    names = _named([entry.finding.name for entry in group])
     if exact is not None:
-        return message("answer-cause-narrowed", title=value_of(exact), number=len(ids), causes=names)
+        return message("answer-cause-narrowed", title=value_of(exact), number=len(group), causes=names)
     layer = found.extra.get("layer")
     left = [one["layer"] for one in found.extra.get("layers", ()) if one["status"] != "refuted"]
     left = [layer] if layer else left if len(left) == 2 else []
     return message(
         "answer-cause-open",
-        number=len(ids),
+        number=len(group),
         causes=names,
         known=Choice(("none", "layer", "layers")[len(left)]),
         layer=Phrases(tuple(message(f"layer-{name}") for name in left)),

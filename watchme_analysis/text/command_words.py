@@ -51,8 +51,9 @@ _DESCRIBED = ("CASE", "FOLDER", "HEALTH_URL", "ORIGIN_IP", "START", "END", "TOKE
 WORDS = (*_SHOWN_BY, *_DESCRIBED)
 # Programs that advice calls: other code in backticks is a directive, a call or a setting.
 _PROGRAMS = (
-    "aws", "awk", "cp", "curl", "df", "docker", "git", "journalctl", "kubectl", "nginx", "nsenter", "pgrep",
-    "ping", "ss", "sudo", "systemctl", "systemd-cgtop", "top", "vmstat", "watchme",
+    "apachectl", "aws", "awk", "caddy", "cp", "curl", "df", "docker", "envoy", "git", "haproxy", "heroku",
+    "journalctl", "kubectl", "nginx", "nsenter", "pgrep", "ping", "ss", "sudo", "systemctl", "systemd-cgtop",
+    "top", "vmstat", "watchme",
 )  # fmt: skip
 
 

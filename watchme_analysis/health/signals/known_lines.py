@@ -12,6 +12,7 @@ from watchme_analysis.health.context import HealthContext
 from watchme_analysis.health.rows import Rows, lines, quoted
 from watchme_analysis.health.running_platform import (
     OF_FUNCTION,
+    application_texts,
     balanced,
     has_addresses,
     idle_timeout_s,
@@ -41,9 +42,6 @@ LOG_RESOLUTION = timedelta(seconds=LOG_RESOLUTION_S)
 # (load-balancer-troubleshooting.html).
 CONNECT_S = 10
 
-# Beginnings of loggers, or of texts that look like one, without which the rest of a line says less: those of
-# Caddy name what failed, and supervisord and uWSGI begin their messages so.
-_TELLING = ("http.log.", "tls.", "exited", "SIGPIPE")
 # Columns in which proxies log why they ended a request: termination state of HAProxy
 # (docs.haproxy.org, 8.5), response flags of Envoy, code of Heroku's router (devcenter.heroku.com).
 _REASON = (
@@ -126,9 +124,7 @@ def _texts(context: HealthContext) -> Iterator[tuple[str, pd.DataFrame, pd.Serie
         said = level.astype("string").fillna("") + errors["message"].astype("string").fillna("")
         yield "error_log", errors, said + _limited(errors) + upstream
     if len(application):
-        logger = application["logger"].astype("string")
-        named = (logger.where(logger.str.startswith(_TELLING)) + ": ").fillna("")
-        yield "app_log", application, named + application["message"].astype("string").fillna("")
+        yield "app_log", application, application_texts(application)
     events = context.table("log_events")
     if len(events) and known_platform(context) == "lambda":
         yield "log_events", events, events["message"].astype("string").fillna("")

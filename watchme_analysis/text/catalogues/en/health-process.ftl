@@ -176,6 +176,7 @@ platform-memory-setting =
         [kubernetes] `resources.limits.memory` of its container
         [ecs] `memory` in the task definition
         [lambda] `MemorySize` of the function
+        [heroku] the dyno type (`heroku ps:type`)
         [systemd] `MemoryMax=` in its unit
        *[docker] `mem_limit` in the compose file
     }
@@ -184,6 +185,7 @@ platform-cpu-setting =
         [kubernetes] `resources.limits.cpu` of its container
         [ecs] `cpu` in the task definition
         [lambda] `MemorySize` of the function, to which its CPU is proportional
+        [heroku] the dyno type (`heroku ps:type`)
         [systemd] `CPUQuota=` in its unit
        *[docker] `cpus` in the compose file
     }
@@ -192,6 +194,7 @@ platform-files-setting =
         [kubernetes] the node's container runtime, `LimitNOFILE=` in its unit
         [ecs] `ulimits` in the task definition
         [lambda] `MemorySize` or fewer open files at once, since Lambda allows 1,024
+        [heroku] the dyno type (`heroku ps:type`)
         [systemd] `LimitNOFILE=` in its unit
        *[docker] `ulimits` in the compose file
     }
@@ -200,6 +203,7 @@ platform-restart-setting =
         [kubernetes] `restartPolicy: Always`, which every Deployment has,
         [ecs] A `desiredCount` of the service above 0
         [lambda] An alias of the function with a version that starts
+        [heroku] Scaling of its web dynos (`heroku ps:scale`) above 0
         [systemd] `Restart=always` in its unit
        *[docker] `restart: unless-stopped` in the compose file
     }

@@ -144,6 +144,7 @@ platform-memory-setting =
         [kubernetes] コンテナの `resources.limits.memory`
         [ecs] タスク定義の `memory`
         [lambda] 関数の `MemorySize`
+        [heroku] dyno の種類 (`heroku ps:type`)
         [systemd] ユニットの `MemoryMax=`
        *[docker] Compose ファイルの `mem_limit`
     }
@@ -152,6 +153,7 @@ platform-cpu-setting =
         [kubernetes] コンテナの `resources.limits.cpu`
         [ecs] タスク定義の `cpu`
         [lambda] CPU に比例する関数の `MemorySize`
+        [heroku] dyno の種類 (`heroku ps:type`)
         [systemd] ユニットの `CPUQuota=`
        *[docker] Compose ファイルの `cpus`
     }
@@ -160,6 +162,7 @@ platform-files-setting =
         [kubernetes] ノードのコンテナランタイムのユニットの `LimitNOFILE=`
         [ecs] タスク定義の `ulimits`
         [lambda] 開くファイル数の削減 (Lambda の上限は 1,024)
+        [heroku] dyno の種類 (`heroku ps:type`)
         [systemd] ユニットの `LimitNOFILE=`
        *[docker] Compose ファイルの `ulimits`
     }
@@ -168,6 +171,7 @@ platform-restart-setting =
         [kubernetes] Deployment に必ず設定される `restartPolicy: Always`
         [ecs] サービスの `desiredCount` (1 以上)
         [lambda] 起動できるバージョンを指す関数のエイリアス
+        [heroku] 1 以上の web dyno 数 (`heroku ps:scale`)
         [systemd] ユニットの `Restart=always`
        *[docker] Compose ファイルの `restart: unless-stopped`
     }
