@@ -221,9 +221,7 @@ class Case:
                     raise self._too_large(name, limits, "rows")
                 stored = file.read().to_pandas()
             return conform(name, stored)
-        except InputError as error:
-            raise self._damaged(name, error) from error
-        except _UNREADABLE as error:
+        except (InputError, *_UNREADABLE) as error:
             raise self._damaged(name, error) from error
 
     def sql(self, query: str, more: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
@@ -323,7 +321,6 @@ class Case:
 
         The tables of an unreadable file are included and marked as truncated.
         """
-        found = self._coverage()
         nothing: dict[str, Any] = {
             "rows": 0,
             "start": None,
@@ -332,25 +329,15 @@ class Case:
             "truncated": True,
             "notes": [],
         }
+        found = {
+            name: {key: entry[key] for key in nothing} for name, entry in self.manifest["tables"].items()
+        }
         for file in self.unread:
             for name in file.tables:
                 entry = found.setdefault(name, dict(nothing))
                 lost = note("note-unread", file=Resource(file.file), reason=value_of(file.reason))
                 entry.update(truncated=True, notes=[lost, *entry["notes"]])
         return {name: found[name] for name in TABLES if name in found}
-
-    def _coverage(self) -> dict[str, dict[str, Any]]:
-        return {
-            name: {
-                "rows": entry["rows"],
-                "start": entry["start"],
-                "end": entry["end"],
-                "rejected": entry["rejected"],
-                "truncated": entry["truncated"],
-                "notes": entry["notes"],
-            }
-            for name, entry in self.manifest["tables"].items()
-        }
 
 
 def _check_link(path: Path) -> None:

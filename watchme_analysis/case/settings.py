@@ -79,16 +79,9 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
     work_items, log_words = config.work_items, config.log_words
     if problem := link_problem(folder, path):
         raise InputError(error_message("error-settings-link", path=path, problem=problem))
-    if not path.is_file():
-        return CaseSettings(
-            zone=parse_zone(default),
-            zone_name=default,
-            zone_is_assumed=zone_name is None,
-            work_items=work_items,
-            log_words=log_words,
-        )
+    has_file = path.is_file()
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8")) if has_file else {}
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(error_message("error-case-settings-unreadable", path=path, reason=error)) from error
     unknown = sorted(set(data) - _KNOWN)
@@ -117,7 +110,7 @@ def read_settings(folder: Path, zone_name: str | None = None) -> CaseSettings:
                 error_message("error-case-names-missing-file", path=path, name=repr(name), folder=folder)
             )
     return CaseSettings(
-        file=FILE,
+        file=FILE if has_file else None,
         title=_title(path, data.get("title")),
         zone=zone,
         zone_name=zone_name,

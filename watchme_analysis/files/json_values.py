@@ -126,8 +126,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# Levels that are flattened. A YAML anchor can contain itself, which never ends.
-_DEEPEST = 100
 _TOO_DEEP = json.dumps("nested too deeply to be read")
 
 
@@ -139,7 +137,8 @@ def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, s
 
     The value is JSON text with sorted keys; an empty list or dictionary is a leaf.
     """
-    if depth >= _DEEPEST:
+    # A YAML anchor can contain itself, which never ends.
+    if depth >= DEEPEST:
         yield path, _TOO_DEEP
         return
     children: list[tuple[Any, Any]] = []
