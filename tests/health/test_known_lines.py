@@ -118,6 +118,12 @@ def test_configuration_is_that_of_the_proxy_that_spoke(tmp_path, line, proxy, co
     assert f"{proxy}'s configuration" in str(found.to_dict()["now"])
 
 
+def test_explanation_names_the_configuration_of_the_proxy_that_spoke():
+    shown = explain(SAMPLES["haproxy-no-server"].sample).text()
+    assert "HAProxy's configuration" in shown
+    assert "Nginx's configuration" not in shown
+
+
 @pytest.mark.parametrize(
     ("message_id", "own", "foreign"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.health.affected_service import own_containers
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.inference.known_lines import MOST_TEXTS, written
-from watchme_analysis.text.message import Choice, Message, message
+from watchme_analysis.text.message import Choice, Message, Text, in_each_language, message
 from watchme_analysis.text.render import filled
 
 if TYPE_CHECKING:
@@ -112,12 +112,28 @@ def words_of(context: HealthContext) -> tuple[tuple[str, str, str], ...]:
     for kind in ("runtime",) if is_nginx else ("proxy", "runtime"):
         name = shown_program(context, kind)
         found += program_table()[kind][name]["words"] if name else []
-    return tuple((old, new[0], new[-1]) for old, *new in found)
+    return _words(found)
 
 
 def in_words_of(context: HealthContext, text: str, language: str) -> str:
     """Return a text on Nginx and Python in the words of the proxy and runtime whose lines a case holds."""
-    for old, english, japanese in words_of(context):
+    return _replaced(text, words_of(context), language)
+
+
+def name_in_message(message_id: str, name: Text) -> Text:
+    """Return the name of a cause in the words of the proxy that writes a known message."""
+    of_proxies = program_table()["proxy"].values()
+    found = (each["words"] for each in of_proxies if message_id.startswith(tuple(each["messages"])))
+    words = _words(next(found, []))
+    return in_each_language(name, lambda language, text: _replaced(text, words, language))
+
+
+def _words(entries: Sequence[Sequence[str]]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((old, new[0], new[-1]) for old, *new in entries)
+
+
+def _replaced(text: str, words: Iterable[tuple[str, str, str]], language: str) -> str:
+    for old, english, japanese in words:
         text = text.replace(old, japanese if language == "ja" else english)
     return text
 

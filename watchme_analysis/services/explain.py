@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from watchme_analysis.errors import InputError
+from watchme_analysis.health.running_platform import name_in_message
 from watchme_analysis.inference.causes import LAYERS, cause_names
 from watchme_analysis.log_messages.known_messages import NO_SITE, KnownMessage, known_message
 from watchme_analysis.redact import described, redacted, shortened
@@ -209,13 +210,13 @@ def _paragraph(kind: Explained) -> Iterator[Message]:
             layers = tuple(message("explain-layer", layer=Choice(each)) for each in judged["excluded"])
             yield message("explain-excluded", place=Choice(place), layers=Phrases(layers))
         if judged["causes"]:
-            yield _likely(place, judged["causes"])
+            yield _likely(kind.kind, place, judged["causes"])
     yield message("explain-commands", commands=Commands("".join(f"    $ {each}\n" for each in kind.commands)))
 
 
-def _likely(place: str, causes: tuple[str, ...]) -> Message:
-    names = _cause_names()
-    named = (message("explain-cause", name=value_of(names[each]), cause=Resource(each)) for each in causes)
+def _likely(message_id: str, place: str, causes: tuple[str, ...]) -> Message:
+    names = {cause: value_of(name_in_message(message_id, _cause_names()[cause])) for cause in causes}
+    named = (message("explain-cause", name=name, cause=Resource(cause)) for cause, name in names.items())
     number = Choice("several" if causes[1:] else "one")
     return message("explain-causes", place=Choice(place), number=number, causes=Phrases(tuple(named)))
 
