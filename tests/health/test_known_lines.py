@@ -69,6 +69,7 @@ def test_a_line_names_its_causes_and_excludes_its_layers(tmp_path, message_id, c
         "consul-check-critical",
         "envoy-upstream-reset",
         "haproxy-no-server",
+        "kubernetes-dns-upstream",
         "haproxy-response-timeout",
         "heroku-closed",
         "heroku-request-timeout",
