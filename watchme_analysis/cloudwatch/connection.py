@@ -483,7 +483,9 @@ class Connection:
         query_language: str = INSIGHTS_LANGUAGE,
     ) -> Callable[[session.Aws], list[InsightsQuery]]:
         """Return a function that returns the queries for an account and region."""
-        item = library().get(query.strip())
+        name = query.strip()
+        # The text of a query is no name, and reading the library takes longer than all the rest.
+        item = library().get(name) if name.isidentifier() else None
         text = query if item is None else item.filled()
         own = [] if item is None else [item.log_groups]
         names_groups = query_language == "SQL" or command_name(text) == "source"
