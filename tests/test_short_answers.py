@@ -59,6 +59,13 @@ def test_an_answer_fits_on_a_screen(watchme, bundled, diagnosed, name):
         assert (found.verdict == "no_incident") == (not stated["now"])
 
 
+@pytest.mark.slow
+def test_the_last_reason_is_about_what_is_involved_as_well(diagnosed):
+    found = diagnosed("health-threadpool")
+    beside = next(one.finding for one in found.ranking if one.finding.cause == found.secondary_cause)
+    assert found.reasons[-1] == max(beside.evidence, key=lambda item: item.weight)
+
+
 @pytest.fixture
 def unknown_consumer(tmp_path):
     """Metrics of a queue alone: messages arrive each minute, and from a moment on none is deleted."""

@@ -281,12 +281,22 @@ def _is_line(text: Text) -> TypeGuard[Message]:
 
 
 def reasons(found: Diagnosis) -> tuple[Evidence, ...]:
-    """Return the strongest evidence for the cause, of an open one for the likeliest."""
-    entries = [entry for entry in found.ranking if entry.finding.cause == found.cause]
-    entries = entries or [*undecided(found.ranking)[:1]]
-    known = [item for entry in entries for item in entry.finding.evidence if item.weight > 0]
-    evidence = [item for item in known if not _said(item, found.headline)]
-    return tuple(sorted(evidence, key=lambda item: -item.weight)[:MOST_REASONS])
+    """Return the strongest evidence for the cause, of an open one for the likeliest.
+
+    The last is on what is involved as well, if anything is.
+    """
+    by_cause = {entry.finding.cause: entry for entry in found.ranking}
+    likeliest = by_cause.get(str(found.cause)) or next(iter(undecided(found.ranking)), None)
+    beside = by_cause.get(str(found.secondary_cause))
+
+    def strongest(entry: Ranked | None) -> list[Evidence]:
+        known = [item for item in entry.finding.evidence if item.weight > 0] if entry else []
+        new = [item for item in known if not _said(item, found.headline)]
+        return sorted(new, key=lambda item: -item.weight)[:MOST_REASONS]
+
+    own = strongest(likeliest)
+    other = [item for item in strongest(beside) if item not in own][:1]
+    return (*own[: MOST_REASONS - len(other)], *other)
 
 
 def remedy_steps(
