@@ -129,6 +129,12 @@ def test_every_message_renders_in_every_variant(language):
             assert not [one for one in text if unicodedata.bidirectional(one) in BIDI], message_id
 
 
+def test_japanese_has_one_form_for_every_number():
+    # Unicode's plural rules give Japanese the category `other` alone: a variant `one` beside it never shows.
+    for message_id, text in catalogues.read_sources("ja").items():
+        assert not re.search(r"\[one\].*\n\s*\*\[other\]", text), message_id
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_variants_and_numbers_are_those_of_the_library_of_fluent(language):

@@ -237,10 +237,9 @@ def _of_lesser_harm(found: Diagnosis, queue: QueueAnalysis) -> Text:
         harms.insert(0, _of_waiting(queue, waiting, _oldest_s(queue)))
     if harms:
         return sentences(*harms)
-    names = [pipeline.queue]
     if found.incident_start is None:
-        return message("backlog-queues-affected", queues=names, number=1)
-    return message("backlog-queues-affected-since", queues=names, number=1, since=found.incident_start)
+        return message("backlog-queue-affected", queue=name)
+    return message("backlog-queue-affected-since", queue=name, since=found.incident_start)
 
 
 def facts(

@@ -174,9 +174,13 @@ def safe_facts(values: Mapping[str, str]) -> dict[str, Value]:
 
 
 def known_line(ranking: Sequence[Ranked]) -> Text | None:
-    """Return what a line of a known program says for the likeliest cause; None without one."""
-    evidence = ranking[0].finding.evidence
-    return next((item.statement for item in evidence if item.check == GROUP and item.weight > 0), None)
+    """Return what a line of a known program says for the likeliest cause; None without one.
+
+    Of several, the line that leaves the fewest causes open says most.
+    """
+    lines = [item for item in ranking[0].finding.evidence if item.check == GROUP and item.weight > 0]
+    causes_of = {known.id: len(known.causes) for known in known_messages()}
+    return min(lines, key=lambda item: causes_of[item.signal]).statement if lines else None
 
 
 def brief_line(ranking: Sequence[Ranked]) -> Text | None:

@@ -10,14 +10,8 @@ backlog-all-well = { $queues ->
   }
 
 # Extent
-backlog-queues-affected = { $number ->
-    [one] { $queues } is affected.
-   *[other] { $queues } are affected.
-  }
-backlog-queues-affected-since = { $number ->
-    [one] { $queues } is affected, since { $since }.
-   *[other] { $queues } are affected, since { $since }.
-  }
+backlog-queue-affected = { $queue } is affected.
+backlog-queue-affected-since = { $queue } is affected, since { $since }.
 backlog-no-queue-measured = The data holds no metrics of the queues, so whether they show trouble is unknown.
 backlog-no-queue-affected = No queue shows trouble.
 backlog-no-queue-recorded = The data holds no queue: no metrics and no settings of one.

@@ -154,7 +154,7 @@ answer-cause-open = 原因は未確定{ $known ->
    *[none] {""}
   }。{ $number ->
     [0] 候補 { $considered } 件のいずれにも、裏付けるデータがありません。
-    [one] データは{ $causes }を示していますが、確定できません。
+    [1] データは{ $causes }を示していますが、確定できません。
    *[other] 次のどれが原因か、まだ切り分けられていません: { $causes }。
   }
 answer-cause-narrowed = 原因は未確定ですが、次のことは判明しています: { $title }。{ $number ->

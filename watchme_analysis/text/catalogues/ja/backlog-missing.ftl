@@ -16,10 +16,7 @@ missing-mapping-what = { $queue } のイベントソースマッピング
 missing-mapping-why = キューがポーリングされているかどうかと、開始できる実行の数が分かります。
 missing-queue-attributes-what = { $queue } の属性
 missing-queue-attributes-why = メッセージがいつ再び受信可能になり、期限切れになり、DLQ に移動するかは、可視性タイムアウト、保持期間、リドライブポリシーで決まります。
-missing-dead-letters-what = { $dead ->
-    [one] { $dlq } のメッセージ { $dead } 件
-   *[other] { $dlq } のメッセージ { $dead } 件
-  }
+missing-dead-letters-what = { $dlq } のメッセージ { $dead } 件
 missing-dead-letters-why = どの処理をやり直すべきかはメッセージの本文からしか分からず、保持期間が過ぎると失われます。
 missing-concurrency-what = { $function } の予約された同時実行数
 missing-concurrency-why = 不足すると配信がスロットリングされ、それも受信回数に数えられます。

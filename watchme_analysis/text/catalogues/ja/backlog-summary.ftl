@@ -7,14 +7,8 @@ backlog-no-cause-explains = { $causes } 件の原因のいずれでも説明で�
 backlog-all-well = { $queues } 個のキューで、処理の遅延や消失はなく、失敗の増加もありません。
 
 # Extent
-backlog-queues-affected = { $number ->
-    [one] 影響を受けているキューは { $queues } です。
-   *[other] 影響を受けているキューは { $queues } です。
-  }
-backlog-queues-affected-since = { $number ->
-    [one] { $since } から { $queues } が影響を受けています。
-   *[other] { $since } から { $queues } が影響を受けています。
-  }
+backlog-queue-affected = 影響を受けているキューは { $queue } です。
+backlog-queue-affected-since = { $since } から { $queue } が影響を受けています。
 backlog-no-queue-measured = キューのメトリクスがデータにないため、異常の有無は不明です。
 backlog-no-queue-affected = 異常のあるキューはありません。
 backlog-no-queue-recorded = データにキューのメトリクスも設定もありません。
@@ -39,9 +33,6 @@ backlog-other-incident = { $queue } では別のインシデントも発生し�
 backlog-other-cause = 単独で診断した場合の原因は、{ $cause } です (確度 { $confidence })。
 backlog-other-cause-unclear = その原因は特定できていません。
 backlog-diagnose-other = 診断するには { $options } を指定してください。
-backlog-observed-failures = { $tried ->
-    [one] { $tried } 回の試行のうち { $failed } 回が失敗
-   *[other] { $tried } 回の試行のうち { $failed } 回が失敗
-  }
+backlog-observed-failures = { $tried } 回の試行のうち { $failed } 回が失敗
 backlog-observed-age = メッセージの最大経過時間が { $age }
 backlog-observed-unpolled = 受信可能なメッセージがあるのに受信なし

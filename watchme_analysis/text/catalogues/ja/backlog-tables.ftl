@@ -4,10 +4,7 @@ comparison-caption = インシデント前 → インシデント中
 comparison-empty = 比較できるインシデントまたはメトリクスがありません。
 comparison-effect = 効果量: インシデント中のデータポイントが平常時のデータポイントを上回る確率 (0.5 は差なし)。
 comparison-unusual = 特異度: 同じメトリクスの過去の期間のうち、平常時により近かったものの割合。
-comparison-left-out = { $metrics ->
-    [one] 変化のなかったメトリクス { $metrics } 件は省略しています。
-   *[other] 変化のなかったメトリクス { $metrics } 件は省略しています。
-  }
+comparison-left-out = 変化のなかったメトリクス { $metrics } 件は省略しています。
 onsets-caption = メトリクスが変化した順序
 onsets-empty = 影響を受けたキューのメトリクスに、通常の範囲を外れたものはありません。
 onsets-effect = 効果量: 変化以降のデータポイントが変化前のデータポイントを上回る確率 (0.5 は差なし)。
@@ -18,10 +15,7 @@ balance-empty = キューのデータがありません。
 balance-steps-caption = { $step } ごとのメッセージの収支
 balance-steps-empty = 区間の終わりにキューに残っていたメッセージはありません。
 balance-steps-none-affected = 影響を受けたキューはありません。
-balance-steps-left-out = { $steps ->
-    [one] 到着したメッセージがすべて削除された { $steps } 区間は省略しています。
-   *[other] 到着したメッセージがすべて削除された { $steps } 区間は省略しています。
-  }
+balance-steps-left-out = 到着したメッセージがすべて削除された { $steps } 区間は省略しています。
 forecast-caption = 滞留が解消する時刻の予測
 forecast-empty = 期間の終わりに滞留のあるキューはありません。
 dead-letters-caption-work-item = { $unit }別の DLQ メッセージ

@@ -42,7 +42,7 @@ error-extra-missing = { $purpose ->
     [lab-figures] ズームとホバーに対応した図の表示
    *[widgets] ウィジェットの表示
   }には { $packages } が必要ですが、{ $missing ->
-    [one] インストール
+    [1] インストール
    *[other] いずれもインストール
   }されていません: { $command }
 error-mcp-missing = サーバーには追加パッケージ `mcp` が必要です: { $command }

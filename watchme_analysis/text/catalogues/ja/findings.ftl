@@ -9,7 +9,7 @@ cause-consequence = { $followed ->
   }
 error-leading = { $function } が失敗しています: { $error } ({ $part ->
     [all] { $total ->
-        [one] ログのエラーはこの 1 件のみ
+        [1] ログのエラーはこの 1 件のみ
        *[other] ログのエラー { $total } 件すべて
       }
    *[some] ログのエラー { $total } 件中 { $errors } 件
@@ -40,7 +40,7 @@ finding-basis = { $side ->
    *[neutral] 中立
   }、{ $table } の { $rows } 行
 finding-not-separated = { $number ->
-    [one] 手元のデータは{ $causes }を示していますが、原因を確定できません。
+    [1] 手元のデータは{ $causes }を示していますが、原因を確定できません。
    *[other] 手元のデータでは、次のどれが原因かを切り分けられません: { $causes }。
   }
 finding-nothing-supports = { $causes } 件の原因のいずれについても、裏付けるデータがありません。

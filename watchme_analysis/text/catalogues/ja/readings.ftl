@@ -5,10 +5,7 @@ reading-coverage = { $tables } 個のテーブルに { $rows } 行あり、{ $re
    *[none] 原因の評価に必要なテーブルはすべてあります。
   }
 reading-queries-none = このケースのログクエリは記録されていません。ログはファイルから読み込んだか、存在しません。
-reading-queries = { $queries ->
-    [one] { $queries } 件のログクエリ
-   *[other] { $queries } 件のログクエリ
-  }が { $rows } 行を返し、{ $size } をスキャンしました ({ $price })。上限に達したクエリは { $cut } 件です。
+reading-queries = { $queries } 件のログクエリが { $rows } 行を返し、{ $size } をスキャンしました ({ $price })。上限に達したクエリは { $cut } 件です。
 reading-findings-none = 評価された原因はありません。
 reading-findings = 最も確からしい原因は「{ $first }」({ $probability }) で、次は「{ $second }」({ $other }) です。支持する記述の数は { $supporting }、反する記述の数は { $contradicting } です。
 reading-no-incident = リクエストを分けるインシデントはありません。{ $requests } 件中 { $bad } 件が遅延または失敗しました。
@@ -55,8 +52,5 @@ reading-no-alarm = { $alarms } 個のアラームのうち、インシデント�
 reading-alarms = 最初に発報していたのは { $resource } の { $alarm } で、開始から { $late } 後の { $time } です。{ $alarms } 件中 { $fired } 件が発報していました。
 reading-no-threshold = 誤報なしでインシデント中に発報する、別のしきい値や M/N はありません。
 reading-thresholds = 誤報なしで最も早いのは、{ $alarm } のしきい値を { $factor } 倍、{ $datapoints }/{ $periods } データポイントにした場合で、開始から { $late } 後に発報します。
-reading-improvements = { $alarms ->
-    [one] 目的を果たせないアラームは { $alarms } 件です。
-   *[other] 目的を果たせないアラームは { $alarms } 件です。
-  }
+reading-improvements = 目的を果たせないアラームは { $alarms } 件です。
 reading-agreement = シミュレーションは、記録された { $figures } 個の値のうち { $near } 個を再現しています。

@@ -47,10 +47,7 @@ losses-caption = 不足しているデータ
 losses-none = 不足しているデータは見つかっていません。
 losses-no-row = 行なし
 losses-needed-by = 次の原因の評価に必要: { $causes }
-losses-rejected = { $lines ->
-    [one] 除外された行: { $lines }
-   *[other] 除外された行: { $lines }
-  }
+losses-rejected = 除外された行: { $lines }
 losses-kept = { $table } に保存
 losses-cut-off = 行の打ち切り
 losses-gap = { $lasted } の間、行なし
