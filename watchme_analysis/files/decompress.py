@@ -144,8 +144,10 @@ def _no_log(kind: str) -> MessageText:
     return note(f"problem-no-log-{kind}", command=Code(_LOGS_INSIDE[kind]))
 
 
-def _packed_problem(message_id: str, kind: str, count: int, **more: Quotation) -> TruncatedError:
-    return TruncatedError(note(message_id, kind=Resource(kind), bytes=Resource(str(count)), **more))
+def _packed_problem(how: str, kind: str, count: int, **more: Quotation) -> TruncatedError:
+    return TruncatedError(
+        note(f"problem-packed-{how}", kind=Resource(kind), bytes=Resource(str(count)), **more)
+    )
 
 
 def _beginning(stream: BinaryIO) -> bytes:
@@ -212,7 +214,7 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
                 total += len(data)
                 yield data
             said = Quotation(str(error))
-            raise _packed_problem("problem-packed-damaged", packing.name, total, error=said) from error
+            raise _packed_problem("damaged", packing.name, total, error=said) from error
         total += len(data)
         if data:
             yield data
@@ -226,13 +228,13 @@ def _members(stream: _Rejoined, packing: _Packing) -> Iterator[bytes]:
                     return
                 rest = piece.lstrip(b"\0")
             if len(rest) >= len(magic) and not rest.startswith(magic):
-                raise _packed_problem("problem-packed-other", packing.name, total)
+                raise _packed_problem("other", packing.name, total)
             begin, begin_total = stream.read_bytes - len(rest), total
             member = packing.new()
         elif member.needs_input:
             rest = stream.read1(_READ_BYTES)
             if not rest:
-                raise _packed_problem("problem-packed-end", packing.name, total)
+                raise _packed_problem("end", packing.name, total)
 
 
 def _salvaged(stream: _Rejoined, begin: int, known: int) -> Iterator[bytes]:

@@ -102,8 +102,8 @@ def change_marks(
     lifecycle = app_log[(app_log["kind"] == "lifecycle") & app_log["time"].notna()]
     states = lifecycle["message"].map(lifecycle_state)
     for (service, state), group in lifecycle.groupby([lifecycle["service"].fillna(""), states]):
-        name = "mark-service" if service else "mark-application"
-        what = label(name, language, service=str(service), state=Choice(str(state)))
+        values = {"service": str(service), "state": Choice(str(state))}
+        what = label("mark-service" if service else "mark-application", language, **values)
         parts += [(moment, what, "app_log") for moment in _firsts(group["time"])]
     found = pd.DataFrame(parts, columns=["time", "what", "source"])
     found = found.astype({"time": "datetime64[us, UTC]", "what": "string", "source": "string"})

@@ -12,7 +12,7 @@ while `harm_watch` reads the other systems. `guard` restarts a service by a plan
 changes nothing: it states whether Lambda can import the handler of a package.
 
 Entry point: `apply.apply_plan`, `redrive_plan.plan_redrive`, `redrive.run_redrive`,
-`loadtest.run_load_test`, `package_check.check_package`.
+`loadtest.apply_load_test`, `package_check.check_package`.
 
 Imports: `alarms`, `simulation`, `queues`, `cloudwatch`, `app_source` and below.
 
