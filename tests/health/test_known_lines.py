@@ -236,6 +236,18 @@ def test_a_line_of_an_incident_counts_after_its_end(tmp_path):
     assert "go-dial-refused" in {item.signal for item in found.ranking[0].finding.evidence}
 
 
+def test_statuses_alone_narrow_an_incident_of_a_log_without_upstreams(tmp_path):
+    """A proxy that responds with 502 got no valid one: the process is down, or sought elsewhere."""
+    request = (
+        '192.0.2.7 - - [04/Mar/2026:05:{:02d}:{:02d} +0000] "GET /health HTTP/1.1" 502 1763 "-" "curl/8"'
+    )
+    lines = [request.format(*divmod(second, 60)) for second in range(0, 600, 10)]
+    _, found = diagnosed(tmp_path, lines, "access.log")
+    assert found["incident"]["start"] is not None
+    assert found["cause"] is None
+    assert {entry["cause"] for entry in found["ranking"][:2]} == {"app_down", "nginx_config"}
+
+
 def test_a_line_is_over_where_the_routes_that_failed_with_it_fare_well(tmp_path):
     """A log of combined lines names no upstream; routes that failed together have the same one."""
     folder = tmp_path / "evidence"

@@ -224,6 +224,7 @@ def _of_lesser_harm(found: Diagnosis, queue: QueueAnalysis) -> Text:
     pipeline, span, throttles = queue.pipeline, trouble_span(queue), queue.throttles
     name = Resource(pipeline.queue)
     harms: list[Text] = []
+    times: dict[str, Value] = {}
     if queue.dead_lettered:
         times = {"state": Choice("undated")} if span is None else _spanned(found, queue, *span)
         harms.append(message("headline-dead-letters", queue=name, dead=queue.dead_lettered, **times))
@@ -231,8 +232,13 @@ def _of_lesser_harm(found: Diagnosis, queue: QueueAnalysis) -> Text:
         harms.append(message("headline-lost", queue=name, lost=queue.balance.lost))
     if throttles is not None:
         function = Resource(pipeline.function or pipeline.queue)
-        times = _spanned(found, queue, throttles.start, throttles.end)
-        harms.append(message("headline-throttled", function=function, count=round(throttles.count), **times))
+        throttled = _spanned(found, queue, throttles.start, throttles.end)
+        # No span is stated twice.
+        if throttled == times:
+            throttled = {"state": Choice("same")}
+        harms.append(
+            message("headline-throttled", function=function, count=round(throttles.count), **throttled)
+        )
     if waiting := _waiting(queue):
         harms.insert(0, _of_waiting(queue, waiting, _oldest_s(queue)))
     if harms:

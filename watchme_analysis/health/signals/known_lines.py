@@ -49,6 +49,9 @@ _REASON = (
     r'|code": "(?P<code>H\d\d))"'
 )
 
+# What stands before the status of a request in most logs, by which a status is recognised.
+_RESPONDED = 'HTTP/1.1" '
+
 # Kinds of lines of Nginx's error log that are weighed as the fates of their requests. A full listen queue is
 # weighed there as a connection that timed out, which says less.
 _FATES = FATE_OF_LINE.keys() - {"upstream_queue_full"}
@@ -130,12 +133,15 @@ def _texts(context: HealthContext) -> Iterator[tuple[str, pd.DataFrame, pd.Serie
         yield "log_events", events, events["message"].astype("string").fillna("")
     requests = context.table("access_log")
     of_balancer = requests[balanced(context) & requests["upstream_status"].isna()]
-    if context.incident is None:
-        others = requests.drop(of_balancer.index)
-        if len(others):
-            yield "access_log", others, _of_proxy(others)
-    else:
+    others = requests.drop(of_balancer.index)
+    if context.incident is not None:
         of_balancer = context.of_incident(of_balancer)
+        # Where upstreams or errors are logged, the fates of the requests say more.
+        is_all = requests[["upstream_addr", "upstream_status"]].isna().all(axis=None)
+        is_all = is_all and context.table("error_log").empty
+        others = context.of_incident(others) if is_all else others[:0]
+    if len(others):
+        yield "access_log", others, _of_proxy(others)
     if len(of_balancer):
         idle_s = idle_timeout_s(context.table("container_settings"))
         yield "access_log", of_balancer, _of_balancer(of_balancer, idle_s)
@@ -148,7 +154,7 @@ def _of_proxy(requests: pd.DataFrame) -> pd.Series:
     # HAProxy's mark of a request that it gave to no server.
     server = status.where(requests["upstream_addr"].notna(), "<NOSRV> " + status)
     own = (server + reason["state"] + " ").fillna("code=" + reason["code"])
-    return own.fillna('HTTP/1.1" ' + status + (reason["flags"] + " ").fillna(""))
+    return own.fillna(_RESPONDED + status + (reason["flags"] + " ").fillna(""))
 
 
 def _of_balancer(requests: pd.DataFrame, idle_s: float) -> pd.Series:
@@ -182,5 +188,7 @@ def _observation(name: str, shown: list[Written], elsewhere: tuple[str, ...]) ->
     texts = ", ".join(quoted(text) for text in of_table["message"].unique()) if "line" not in of_table else ""
     query = f"select * from {table} where message in ({texts})"
     rows = Rows(table, len(of_table), query) if texts else lines(table, of_table)
-    said = statement("health", name, shown[0], rows.rows)
+    # Of a request only its status and the proxy's reason are known to stand in the log in these words.
+    first = shown[0]._replace(sample=shown[0].sample.removeprefix(_RESPONDED).strip())
+    said = statement("health", name, first, rows.rows)
     return Observation(name, said, *rows, facts=facts_of("health", name, shown[0], elsewhere))

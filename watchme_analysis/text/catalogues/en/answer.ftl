@@ -53,6 +53,7 @@ headline-lost = { $lost } messages of { $queue } were deleted without being proc
 headline-throttled = { $state ->
     [open] { $function } has been throttled { $count } times since { $start }.
     [past] { $function } was throttled { $count } times from { $start } until the end of the data.
+    [same] In this time { $function } was throttled { $count } times.
    *[ended] { $function } was throttled { $count } times from { $span }.
   }
 headline-logged = { $function } logged { $error } ({ $count ->
@@ -125,7 +126,7 @@ fact-failed-invocations = { $attempts ->
 fact-late-messages = Late messages: { $value }
 fact-dead-letters = Moved to a DLQ: { $value }
 fact-lost-messages = Lost for good: { $value }
-fact-work-items = Work not done yet: { $value } (counted by { $unit })
+fact-work-items = Work not done yet: { $value } (one per { $unit })
 fact-failed-requests = Failed requests: { $value }{ $seen ->
     [known] {" "}(counted at: { $vantage })
    *[all] {""}
@@ -177,6 +178,9 @@ answer-cause-open = Cause open{ $known ->
     [0] No evidence speaks for any of { $considered } causes.
     [one] The evidence points to { $causes }, but does not settle it.
    *[other] The evidence does not tell these apart: { $causes }.
+  }{ $ruled-out ->
+    [some] {" "}It excludes { $excluded }.
+   *[none] {""}
   }
 answer-cause-narrowed = Cause open, but known so far: { $title }.{ $number ->
     [one] {""}

@@ -38,6 +38,7 @@ headline-lost = { $queue } の { $lost } 件のメッセージが、処理され
 headline-throttled = { $state ->
     [open] { $function } は { $start } から { $count } 回スロットリングされています。
     [past] { $function } は { $start } からデータの最終時刻までに { $count } 回スロットリングされました。
+    [same] この間に { $function } は { $count } 回スロットリングされました。
    *[ended] { $function } は { $span } に { $count } 回スロットリングされました。
   }
 headline-logged = { $function } のログには{ $error }が { $count } 件あります{ $timed ->
@@ -156,6 +157,9 @@ answer-cause-open = 原因は未確定{ $known ->
     [0] 候補 { $considered } 件のいずれにも、裏付けるデータがありません。
     [1] データは{ $causes }を示していますが、確定できません。
    *[other] 次のどれが原因か、まだ切り分けられていません: { $causes }。
+  }{ $ruled-out ->
+    [some] 次の箇所は除外できます: { $excluded }。
+   *[none] {""}
   }
 answer-cause-narrowed = 原因は未確定ですが、次のことは判明しています: { $title }。{ $number ->
     [1] {""}
