@@ -44,7 +44,8 @@ def test_invalid_uses_are_in_the_language_of_the_reader(watchme, monkeypatch, wo
         (("weather",), None),
         (("diagnose", "weather", "evidence"), None),
         (("diagnose", "health", "nowhere/evidence"), None),
-        (("case", "show", "evid"), None),
+        (("case", "show", "evid"), "evidence"),
+        (("diag",), "diagnose"),
     ],
 )
 def test_a_mistyped_word_is_answered_with_the_one_it_resembles(watchme, evidence, words, meant):

@@ -15,19 +15,19 @@ from watchme_analysis.files.lines import decoded
 @click.command(
     epilog="""\b
 Examples:
-  watchme explain error.log
+  watchme explain error.log app.log
   docker compose logs --since 10m | watchme explain
   watchme explain --json < pasted.txt""",
 )
 @click.argument(
     "pasted",
-    metavar="[FILE]",
-    default="-",
+    metavar="[FILE]...",
+    nargs=-1,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
 )
 @renders()
-def explain(out: Printer, pasted: Path) -> Result:
-    """Explain the log lines in FILE, or on standard input.
+def explain(out: Printer, pasted: tuple[Path, ...]) -> Result:
+    """Explain the log lines in each FILE, or on standard input.
 
     Lines of Nginx, uvicorn, gunicorn, Node.js, containers, Kubernetes, load balancers, Cloudflare, Lambda,
     SQS, botocore and databases may be mixed, incomplete and without a time. Each kind of message is explained
@@ -39,12 +39,11 @@ def explain(out: Printer, pasted: Path) -> Result:
     from watchme_analysis.services.explain import MOST_CHARACTERS
     from watchme_analysis.services.explain import explain as explain_text
 
-    if str(pasted) == "-":
-        if sys.stdin.isatty():
+    texts = []
+    for file in pasted or (Path("-"),):
+        if str(file) == "-" and sys.stdin.isatty():
             out.print_message("explain-paste", err=True)
-        data = sys.stdin.buffer.read(4 * MOST_CHARACTERS)
-    else:
-        with pasted.open("rb") as stream:
-            data = stream.read(4 * MOST_CHARACTERS)
-    explanation = explain_text(decoded(data))
+        with click.open_file(str(file), "rb") as stream:
+            texts.append(decoded(stream.read(4 * MOST_CHARACTERS)))
+    explanation = explain_text("\n".join(texts))
     return Result([explanation.text(out.language)], explanation.to_list(out.language))
