@@ -113,7 +113,7 @@ def test_configuration_is_that_of_the_proxy_that_spoke(tmp_path, line, proxy, co
     found = diagnose("health", import_folder(folder, tmp_path / "case").case)
     for language in ("en", "ja"):
         said = found.to_dict(language=language)
-        shown = str([said["cause_line"], said["now"]])
+        shown = str([said["cause_line"], said["now"], [layer["name"] for layer in said["layers"]]])
         assert command in shown
         assert not re.search("nginx", shown, re.IGNORECASE)
     assert f"{proxy}'s configuration" in str(found.to_dict()["now"])
@@ -131,6 +131,7 @@ def test_explanation_names_the_configuration_of_the_proxy_that_spoke():
         ("heroku-request-timeout", "heroku ps:restart", "docker|kubectl|nginx -"),
         ("alb-target-closed", "aws ecs", "docker|kubectl"),
         ("kubernetes-oom", "kubectl", "docker|aws"),
+        ("nomad-oom", "nomad job restart", "docker|kubectl|systemctl"),
         ("rails-connection-pool", "rbspy snapshot", "py-spy"),
         ("java-threads-busy", "jstack", "py-spy"),
         ("gunicorn-worker-timeout", "py-spy", "rbspy"),
@@ -142,6 +143,31 @@ def test_commands_are_those_of_the_programs_that_spoke(tmp_path, message_id, own
     shown = str([found["now"], [] if "docker" in foreign else tests])
     assert own in shown
     assert not re.search(foreign, shown)
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("gunicorn[7]: [2026-03-04 05:06:07 +0000] [7] [CRITICAL] WORKER TIMEOUT (pid:9)", "SERVICE"),
+        (SAMPLES["systemd-failed"].sample, "api"),
+    ],
+)
+def test_commands_for_a_journal_are_those_of_systemd(tmp_path, line, command):
+    _, found = diagnosed(tmp_path, [f"Mar 04 05:06:07 web {line}"], "journal.log")
+    shown = str(found["now"])
+    assert f"journalctl -u {command}" in shown
+    assert not re.search("docker|kubectl", shown)
+
+
+def test_each_row_of_described_events_counts(tmp_path):
+    rows = [
+        "  Type     Reason     Age               From     Message",
+        "  Warning  Unhealthy  9m (x4 over 2h)   kubelet  Readiness probe failed: command timed out",
+        "  Warning  BackOff    2m (x56 over 2h)  kubelet  Back-off restarting failed container",
+    ]
+    _, found = diagnosed(tmp_path, rows, "describe.txt")
+    shown = {item["signal"] for ranked in found["ranking"] for item in ranked["evidence"]}
+    assert {"kubernetes-probe-timeout", "kubernetes-crash-loop"} <= shown
 
 
 def test_cut_lines_of_journalctl_are_read(tmp_path):

@@ -119,6 +119,8 @@ _TRACEBACK_START = "Traceback (most recent call last):"
 _TRACEBACK = re.compile(
     r"Traceback \(most recent call last\):|\s+\S|[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)\b"
 )
+# An indented row of a table, as `kubectl describe` prints events.
+_ROW = re.compile(r"\s+\S+ {2,}\S+ {2,}\S")
 _JSON_KEYS = {
     "time": ("time", "timestamp", "@timestamp", "asctime", "ts", "datetime", "date", "created"),
     "level": ("level", "levelname", "severity", "log.level", "lvl"),
@@ -272,11 +274,13 @@ def _continues(line: _Record, record: _Record, under_way: bool) -> bool:
     """Return True when a line without a record's start belongs to the record before.
 
     Lines after an error and lines of a traceback do; other plain text, such as a ``print``, is a record of
-    its own, and so is a line of another program or moment.
+    its own, and so is a row of a table and a line of another program or moment.
     """
     if line.program not in (None, record.program):
         return False
     if line.received is not None and line.received - (record.received or line.received) > _AT_ONCE_US:
+        return False
+    if _ROW.match(line.message) and _ROW.match(record.message):
         return False
     has_failed = record.fields.get("level") in _ERROR_LEVELS
     return under_way or has_failed or bool(_TRACEBACK.match(line.message))
@@ -296,6 +300,9 @@ def _record(text: str, raw: RawFile) -> tuple[bool, _Record]:
         record.fields["time"] = received
     if prefix.service is not None:
         record.fields["service"] = prefix.service
+    if prefix.program is not None and record.fields.get("extra") is None:
+        # As `journalctl -o json` names it.
+        record.fields["extra"] = json.dumps({"SYSLOG_IDENTIFIER": prefix.program})
     return begins, record._replace(received=received, program=prefix.program)
 
 

@@ -19,6 +19,7 @@ from watchme_analysis.health.signals.rules import MOST_NAMED, unread
 from watchme_analysis.health.summary import (
     filled_in,
     known_layer,
+    layer_name,
     name_in,
     remedy_in,
     what_happened,
@@ -189,7 +190,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
             "degradation": [one.to_dict() for one in slowed],
             "confidence_from": {"probability": round(decision.probability, 4), "signals": decision.signals},
             "layer": cause_of(ranking[0]).layer if verdict == "supported" else named_layer(layers),
-            "layers": [layer.to_dict() for layer in layers],
+            "layers": [layer.to_dict() | {"name": layer_name(context, layer.layer)} for layer in layers],
         },
     )
     known = {one.cause: one for one in health_causes()}
@@ -222,7 +223,7 @@ def conclude(context: HealthContext, decision: Decision, observations: Sequence[
         found,
         summary=(
             sentences(what_happened(context, begun, stopped), *_slowdowns(slowed)),
-            (known_layer(layers, stopped) if verdict == "inconclusive" else None) or reason,
+            (known_layer(context, layers, stopped) if verdict == "inconclusive" else None) or reason,
             what_to_do(context, found, is_known=bool(names)),
         ),
     )

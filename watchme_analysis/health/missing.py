@@ -187,7 +187,7 @@ class Addresses:
     ``upstream`` where Nginx reaches the process, ``port`` the one inside the container. ``outside``, ``host``
     and ``inside`` are URLs through the edge, as Nginx asks, and in the container's own network. ``service``
     and ``container`` are words of a shell; ``platform`` (``docker``, ``kubernetes``, ``ecs``, ``systemd``,
-    ``heroku`` or ``lambda``) runs them. Its log is read from ``since`` on.
+    ``nomad``, ``heroku`` or ``lambda``) runs them. Its log is read from ``since`` on.
     """
 
     public_host: str

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from watchme_analysis.health.affected_service import own_containers
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.inference.known_lines import MOST_TEXTS, written
+from watchme_analysis.queues.consumers import systemd_units
 from watchme_analysis.text.message import Choice, Message, Text, in_each_language, message
 from watchme_analysis.text.render import filled
 
@@ -55,7 +56,7 @@ def platform_of(context: HealthContext) -> str:
 def known_platform(context: HealthContext) -> str | None:
     """Return what the data show to run the affected service, None if nothing does.
 
-    It is ``kubernetes``, ``ecs``, ``systemd``, ``docker``, ``heroku`` or ``lambda``.
+    It is ``kubernetes``, ``ecs``, ``systemd``, ``docker``, ``nomad``, ``heroku`` or ``lambda``.
     """
     for table in ("container_events", "container_settings"):
         told = own_containers(context, table)["platform"].replace("alb", "ecs")
@@ -98,8 +99,8 @@ def _lines(context: HealthContext) -> tuple[frozenset[str], list[pd.Series]]:
         *written("health", "app_log", log, said),
         *written("health", "log_events", events, events_said),
     ]
-    extra = context.table("access_log")["extra"].dropna().astype("string")
-    texts = [each.drop_duplicates().head(MOST_TEXTS) for each in (said, extra) if len(each)]
+    extras = (context.table(name)["extra"].dropna().astype("string") for name in ("app_log", "access_log"))
+    texts = [each.drop_duplicates().head(MOST_TEXTS) for each in (said, *extras) if len(each)]
     return frozenset(name for name, _ in found), texts
 
 
@@ -159,8 +160,10 @@ def idle_timeout_s(container_settings: pd.DataFrame) -> float:
 def running_object(context: HealthContext) -> tuple[str, str] | None:
     """Return service and container by what the platform tells; None where it tells nothing.
 
-    The service of Kubernetes is named with its kind, as kubectl takes it.
+    The service of Kubernetes is named with its kind, as kubectl takes it; that of systemd is a unit.
     """
+    if platform_of(context) == "systemd" and len(units := systemd_units(context.table("app_log"))) == 1:
+        return units[0], units[0]
     for table in ("container_events", "container_settings"):
         rows = own_containers(context, table)
         named = rows["service"].dropna()

@@ -47,6 +47,7 @@ from watchme_analysis.text.message import (
     in_each_language,
     message,
     sentences,
+    translated,
     value_of,
 )
 from watchme_analysis.text.render import filled, placeholders, render
@@ -158,7 +159,16 @@ def _pool_threads(context: HealthContext) -> Message:
     return message("health-pool-threads-unknown", name=Code("asyncio_N"))
 
 
-def known_layer(layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
+def layer_name(context: HealthContext, layer: str) -> Text:
+    """Return the name of a layer within a sentence, with that of the proxy that spoke."""
+    english, japanese = (
+        in_words_of(context, render(message(f"layer-{layer}"), language), language)
+        for language in ("en", "ja")
+    )
+    return translated(english, japanese)
+
+
+def known_layer(context: HealthContext, layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
     """Return which layer is at fault, or which two remain, and what shows it; empty where more remain.
 
     ``stopped`` says that requests stopped arriving, which the summary begins with, if they did.
@@ -166,11 +176,12 @@ def known_layer(layers: Sequence[LayerFinding], stopped: Text | None) -> Text:
     remaining = [layer for layer in layers if layer.status != "refuted"]
     if named := named_layer(layers):
         probability = Probability(layers[0].probability)
-        said = message("health-layer-named", layer=message(f"layer-{named}"), probability=probability)
+        name = value_of(layer_name(context, named))
+        said = message("health-layer-named", layer=name, probability=probability)
         return sentences(said, layers[0].sentence)
     if len(remaining) > 2:
         return ""
-    names = Phrases(tuple(message(f"layer-{layer.layer}") for layer in remaining))
+    names = Phrases(tuple(layer_name(context, layer.layer) for layer in remaining))
     shown = next((layer.sentence for layer in remaining if layer.sentence), None)
     if stopped is not None and shown == stopped:
         shown = message("health-arrivals-held")

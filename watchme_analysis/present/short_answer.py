@@ -369,10 +369,6 @@ def _named(names: Sequence[Text]) -> Phrases:
     return Phrases(tuple(message("value", value=value_of(name)) for name in names))
 
 
-def _layers(names: Sequence[str]) -> Phrases:
-    return Phrases(tuple(message(f"layer-{name}") for name in names))
-
-
 def cause_line(found: Diagnosis) -> Text:
     """Return whether the cause was found, which it is, and how sure that is."""
     sure = Probability(found.confidence)
@@ -405,17 +401,18 @@ def cause_line(found: Diagnosis) -> Text:
     if exact is not None:
         return message("answer-cause-narrowed", title=value_of(exact), number=len(group), causes=names)
     layer, layers = found.extra.get("layer"), found.extra.get("layers", ())
-    left = [one["layer"] for one in layers if one["status"] != "refuted"]
-    left = [layer] if layer else left if len(left) == 2 else []
+    left = [one["name"] for one in layers if one["status"] != "refuted"]
+    named = [one["name"] for one in layers if one["layer"] == layer]
+    left = named or (left if len(left) == 2 else [])
     # Where few places are left, the others need no names.
-    excluded = [one["layer"] for one in layers if one["status"] == "refuted" and group and not left]
+    excluded = [one["name"] for one in layers if one["status"] == "refuted" and group and not left]
     return message(
         "answer-cause-open",
         number=len(group),
         causes=names,
         known=Choice(("none", "layer", "layers")[len(left)]),
-        layer=_layers(left),
-        excluded=_layers(excluded),
+        layer=_named(left),
+        excluded=_named(excluded),
         **{"ruled-out": Choice("some" if excluded else "none")},
         considered=len(found.ranking),
     )

@@ -151,10 +151,14 @@ def only_program(tables: Tables) -> Consumer | None:
     return Consumer("program", name, service=services[0], runtime=runtime, unit=unit)
 
 
+def systemd_units(log: pd.DataFrame) -> list[str]:
+    """Return the units of services that systemd names in an application log."""
+    return list(log["message"].astype("string").str.extract(_UNIT)[0].dropna().unique())
+
+
 def _runtime_of(tables: Tables, log: pd.DataFrame) -> tuple[str, str | None]:
     """Return what runs the only program of a case, and its name there; Docker where nothing tells."""
-    units = log["message"].str.extract(_UNIT)[0].dropna().unique().tolist()
-    if len(units) == 1:
+    if len(units := systemd_units(log)) == 1:
         return "systemd", units[0]
     rows = tables.table("container_events")
     rows = rows[rows["platform"].isin(["docker", "ecs", "kubernetes"])]

@@ -52,8 +52,8 @@ WORDS = (*_SHOWN_BY, *_DESCRIBED)
 # Programs that advice calls: other code in backticks is a directive, a call or a setting.
 _PROGRAMS = (
     "apachectl", "aws", "awk", "caddy", "cp", "curl", "df", "docker", "envoy", "git", "haproxy", "heroku",
-    "journalctl", "kubectl", "nginx", "nsenter", "pgrep", "ping", "ss", "sudo", "systemctl", "systemd-cgtop",
-    "top", "vmstat", "watchme",
+    "journalctl", "kubectl", "nginx", "nomad", "nsenter", "pgrep", "ping", "ss", "sudo", "systemctl",
+    "systemd-cgtop", "top", "vmstat", "watchme",
 )  # fmt: skip
 
 

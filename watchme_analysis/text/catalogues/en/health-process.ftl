@@ -177,6 +177,7 @@ platform-memory-setting =
         [ecs] `memory` in the task definition
         [lambda] `MemorySize` of the function
         [heroku] the dyno type (`heroku ps:type`)
+        [nomad] `memory` of `resources` in its job
         [systemd] `MemoryMax=` in its unit
        *[docker] `mem_limit` in the compose file
     }
@@ -186,6 +187,7 @@ platform-cpu-setting =
         [ecs] `cpu` in the task definition
         [lambda] `MemorySize` of the function, to which its CPU is proportional
         [heroku] the dyno type (`heroku ps:type`)
+        [nomad] `cpu` of `resources` in its job
         [systemd] `CPUQuota=` in its unit
        *[docker] `cpus` in the compose file
     }
@@ -195,6 +197,7 @@ platform-files-setting =
         [ecs] `ulimits` in the task definition
         [lambda] `MemorySize` or fewer open files at once, since Lambda allows 1,024
         [heroku] the dyno type (`heroku ps:type`)
+        [nomad] `ulimit` in `config` of the job's task
         [systemd] `LimitNOFILE=` in its unit
        *[docker] `ulimits` in the compose file
     }
@@ -204,6 +207,7 @@ platform-restart-setting =
         [ecs] A `desiredCount` of the service above 0
         [lambda] An alias of the function with a version that starts
         [heroku] Scaling of its web dynos (`heroku ps:scale`) above 0
+        [nomad] A `restart` block of the job's group with more `attempts`
         [systemd] `Restart=always` in its unit
        *[docker] `restart: unless-stopped` in the compose file
     }
@@ -212,6 +216,7 @@ platform-probe-setting =
         [kubernetes] `timeoutSeconds` of the probe
         [ecs] `HealthCheckTimeoutSeconds` of the target group, `timeout` of `healthCheck` in the task definition
         [lambda] `Timeout` of the function
+        [nomad] `timeout` of `check` in its job
         [systemd] `WatchdogSec=` in its unit
        *[docker] `timeout` of `healthcheck` in the compose file
     }

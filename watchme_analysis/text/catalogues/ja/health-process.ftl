@@ -145,6 +145,7 @@ platform-memory-setting =
         [ecs] タスク定義の `memory`
         [lambda] 関数の `MemorySize`
         [heroku] dyno の種類 (`heroku ps:type`)
+        [nomad] ジョブの `resources` の `memory`
         [systemd] ユニットの `MemoryMax=`
        *[docker] Compose ファイルの `mem_limit`
     }
@@ -154,6 +155,7 @@ platform-cpu-setting =
         [ecs] タスク定義の `cpu`
         [lambda] CPU に比例する関数の `MemorySize`
         [heroku] dyno の種類 (`heroku ps:type`)
+        [nomad] ジョブの `resources` の `cpu`
         [systemd] ユニットの `CPUQuota=`
        *[docker] Compose ファイルの `cpus`
     }
@@ -163,6 +165,7 @@ platform-files-setting =
         [ecs] タスク定義の `ulimits`
         [lambda] 開くファイル数の削減 (Lambda の上限は 1,024)
         [heroku] dyno の種類 (`heroku ps:type`)
+        [nomad] ジョブのタスクの `config` にある `ulimit`
         [systemd] ユニットの `LimitNOFILE=`
        *[docker] Compose ファイルの `ulimits`
     }
@@ -172,6 +175,7 @@ platform-restart-setting =
         [ecs] サービスの `desiredCount` (1 以上)
         [lambda] 起動できるバージョンを指す関数のエイリアス
         [heroku] 1 以上の web dyno 数 (`heroku ps:scale`)
+        [nomad] `attempts` を増やしたグループの `restart` ブロック
         [systemd] ユニットの `Restart=always`
        *[docker] Compose ファイルの `restart: unless-stopped`
     }
@@ -180,6 +184,7 @@ platform-probe-setting =
         [kubernetes] プローブの `timeoutSeconds`
         [ecs] ターゲットグループの `HealthCheckTimeoutSeconds`、またはタスク定義の `healthCheck` の `timeout`
         [lambda] 関数の `Timeout`
+        [nomad] ジョブの `check` の `timeout`
         [systemd] ユニットの `WatchdogSec=`
        *[docker] Compose ファイルの `healthcheck` の `timeout`
     }
