@@ -159,6 +159,14 @@ def test_commands_for_a_journal_are_those_of_systemd(tmp_path, line, command):
     assert not re.search("docker|kubectl", shown)
 
 
+def test_nginx_on_alpine_speaks_of_its_descriptors_in_other_words(tmp_path):
+    """Musl has its own text for each number of an error of the system."""
+    line = "2026/03/04 05:06:07 [crit] 15#15: accept4() failed (24: No file descriptors available)"
+    case, found = diagnosed(tmp_path, [line], "error.log")
+    assert found["ranking"][0]["cause"] == "nginx_config"
+    assert case.sql("select kind from error_log")["kind"].tolist() == ["open_files"]
+
+
 def test_each_row_of_described_events_counts(tmp_path):
     rows = [
         "  Type     Reason     Age               From     Message",

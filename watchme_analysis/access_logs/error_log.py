@@ -52,7 +52,8 @@ _TAIL = re.compile(
     r'(?:, referrer: "(?P<referrer>.*)")?$',
     re.DOTALL,
 )
-# The first match determines the kind.
+# The first match determines the kind. Errors of the system have the words of glibc or, in images of Alpine,
+# of musl (git.musl-libc.org/cgit/musl/tree/src/errno/__strerror.h).
 _KINDS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
@@ -68,14 +69,14 @@ _KINDS = tuple(
         ),
         ("upstream_invalid", r"upstream (prematurely )?sent |upstream rejected request"),
         ("open_files", r"Too many open files|getrlimit.*exceeded|exceed open file resource limit"),
-        ("open_files", r"but only \d+ files are available"),
+        ("open_files", r"but only \d+ files are available|No file descriptors available"),
         ("disk_full", r"No space left on device|Disk quota exceeded"),
         ("worker_connections", r"worker_connections are (not enough|more than)"),
         # Error 11: something listens at a Unix socket, but takes no connections: its queue is full (unix(7)).
         ("upstream_queue_full", r"connect\(\).*\(11: .*upstream"),
         ("upstream_refused", r"Connection refused.*upstream"),
         ("upstream_reset", r"(Connection reset by peer|Broken pipe).*(upstream|proxying)"),
-        ("upstream_unreachable", r"(No route to host|Host is unreachable|Network is unreachable).*upstream"),
+        ("upstream_unreachable", r"(No route to host|(Host|Network) (is )?unreachable).*upstream"),
         (
             "upstream_unreachable",
             r"Cannot assign requested address.*upstream|connect\(\).* failed .*upstream",

@@ -70,7 +70,10 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # A resource of the execution environment is exhausted: disk, file descriptors, memory, threads.
     (
         "function",
-        (r"No space left on device|Too many open files|Cannot allocate memory|can't start new thread",),
+        (
+            r"No space left on device|Too many open files|No file descriptors available"
+            r"|Cannot allocate memory|can't start new thread",
+        ),
     ),
     # The code runs without permission: credentials and permissions belong to the function.
     (

@@ -43,7 +43,7 @@ _NO_NAME_SERVER = (
 )
 _LOOP_HELD = r"Executing <(?:Task|Handle|TimerHandle)\b.* took [0-9.]+ seconds"
 _NO_MEMORY = r"MemoryError|Cannot allocate memory|Out of memory|oom-kill|Killed process"
-_NO_FILES = r"Too many open files|EMFILE|out of system resource|Errno 24"
+_NO_FILES = r"Too many open files|No file descriptors available|EMFILE|out of system resource|Errno 24"
 _NO_ROOM = r"No space left on device|ENOSPC|Errno 28\b|Disk quota exceeded|disk is full"
 # Signal, words, key of their meaning in the catalogues, and how often they must have been logged.
 _WORDS = (
