@@ -82,6 +82,13 @@ def test_line_of_a_function_shows_causes_of_both_questions(language):
     assert {*found.kinds[0].endpoint["causes"]} <= {*cause_names("health")}
 
 
+def test_line_of_a_program_shows_what_it_means_for_a_queue_that_it_works_on():
+    (found,) = explain("Error 111 connecting to 192.0.2.8:6379. Connection refused.").kinds
+    assert {*found.causes} <= {*cause_names("health")}
+    assert "downstream_down" in found.queue["causes"]
+    assert not explain(REFUSED).kinds[0].queue
+
+
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\x00\x01\x02ELF", "PK\x03\x04\x00"])
 def test_empty_or_binary_input_is_an_error(text):
     with pytest.raises(InputError, match=r"no log lines|binary"):

@@ -54,17 +54,22 @@ def inline_svg(figure: Figure, name: str, alt: str, width_in: float) -> str:
         if marks > _MOST_MARKS
     ]
     text = io.StringIO()
+    layout = figure.get_layout_engine()
     try:
         with mpl.rc_context({**drawing_settings(), "svg.hashsalt": name, "svg.fonttype": "path"}):
             for line in many:
                 line.set_rasterized(True)
-            figure.draw_without_rendering()  # lays it out for the new width
+            if layout is not None:
+                # Once, for the new width; saving would draw it two more times for that.
+                layout.execute(figure)
+                figure.set_layout_engine("none")
             figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
         titles = _titles(figure)
     finally:
         for line in many:
             line.set_rasterized(False)
         figure.set_size_inches(*size)
+        figure.set_layout_engine(layout)
     return _of_page(text.getvalue(), re.sub(r"\W+", "-", name), alt, titles)
 
 

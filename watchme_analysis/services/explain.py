@@ -11,6 +11,7 @@ from typing import Any
 from watchme_analysis.errors import InputError
 from watchme_analysis.health.running_platform import name_in_message
 from watchme_analysis.inference.causes import LAYERS, cause_names
+from watchme_analysis.inference.known_lines import weighed_messages
 from watchme_analysis.log_messages.known_messages import NO_SITE, KnownMessage, known_message
 from watchme_analysis.redact import described, redacted, shortened
 from watchme_analysis.text.message import (
@@ -52,10 +53,11 @@ class Explained:
     """A kind of message in the text, with the number of its lines and the first of them, masked.
 
     ``speaker`` is the layer that wrote it, ``excluded`` are the layers that cannot be its cause. ``causes``
-    has the likeliest first, and none for a message that names no fault. A message of a function has those
-    behind a queue, and ``endpoint`` has causes and excluded layers behind an endpoint; it is empty for other
-    messages. At most two ``commands`` would decide between them; none has a placeholder. ``source`` is the
-    vendor's page.
+    has the likeliest first, and none for a message that names no fault. A message of a function has
+    those behind a queue, and ``endpoint`` has causes and excluded layers behind an endpoint. A message
+    of another program has those behind an endpoint, and ``queue`` those of a queue that this program
+    works on. Both are empty for other messages. At most two ``commands`` would decide between them;
+    none has a placeholder. ``source`` is the vendor's page.
     """
 
     kind: str
@@ -68,6 +70,7 @@ class Explained:
     commands: tuple[str, ...]
     source: str
     endpoint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    queue: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Return kind and number of lines in one line."""
@@ -75,9 +78,12 @@ class Explained:
 
     def to_dict(self, language: str = "en") -> dict[str, Any]:
         """Return the fields, ready for JSON, with the meaning in a language."""
+        by_place = {
+            place: {name: list(names) for name, names in judged.items()}
+            for place, judged in (("endpoint", self.endpoint), ("queue", self.queue))
+        }
         return {**vars(self), "meaning": render(self.meaning, language), "excluded": list(self.excluded),
-                "causes": list(self.causes), "commands": list(self.commands),
-                "endpoint": {name: list(names) for name, names in self.endpoint.items()}}  # fmt: skip
+                "causes": list(self.causes), "commands": list(self.commands), **by_place}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -180,6 +186,8 @@ def explain(text: str) -> Explanation:
 def _explained(kind: _Kind) -> Explained:
     known, values = kind.known, kind.values
     shown = {name: shortened(redacted(value), 200, "…") for name, value in values.items()}
+    translated = weighed_messages("backlog").get(known.id)
+    of_consumer = translated if known.causes and known.speaker in LAYERS["health"] else None
     return Explained(
         known.id,
         kind.lines,
@@ -191,6 +199,7 @@ def _explained(kind: _Kind) -> Explained:
         known.commands_with(values),
         known.source,
         known.questions.get("health", {}),
+        {"excluded": of_consumer.excluded, "causes": of_consumer.causes} if of_consumer else {},
     )
 
 
@@ -205,7 +214,8 @@ def _paragraph(kind: Explained) -> Iterator[Message]:
         meaning=value_of(kind.meaning),
     )
     own = {"excluded": kind.excluded, "causes": kind.causes}
-    for place, judged in [("queue", own), ("endpoint", kind.endpoint)] if kind.endpoint else [("any", own)]:
+    places = {"endpoint": kind.endpoint or own, "queue": kind.queue or own}
+    for place, judged in places.items() if kind.endpoint or kind.queue else [("any", own)]:
         if judged["excluded"]:
             layers = tuple(message("explain-layer", layer=Choice(each)) for each in judged["excluded"])
             yield message("explain-excluded", place=Choice(place), layers=Phrases(layers))

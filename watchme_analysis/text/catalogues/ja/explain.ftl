@@ -34,13 +34,13 @@ explain-kind =
     {"    "}{ $sample }
     {"  "}{ $meaning }
 explain-excluded = {"  "}{ $place ->
-        [queue] キューを処理する関数の場合、
-        [endpoint] エンドポイントに応答する関数の場合、
+        [queue] キューを処理している場合、
+        [endpoint] エンドポイントに応答している場合、
        *[any] {""}
     }除外できる層: { $layers }
 explain-causes = {"  "}{ $place ->
-        [queue] キューを処理する関数の場合、
-        [endpoint] エンドポイントに応答する関数の場合、
+        [queue] キューを処理している場合、
+        [endpoint] エンドポイントに応答している場合、
        *[any] {""}
     }考えられる原因{ $number ->
         [one] {""}
