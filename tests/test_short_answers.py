@@ -139,6 +139,15 @@ def test_an_answer_on_old_data_says_so_and_is_in_the_past(unknown_consumer):
     assert "(3 d old)" in dict(later.facts)["Started"] and " old" not in dict(at_once.facts)["Started"]
 
 
+def test_an_answer_on_old_data_says_how_to_find_what_its_commands_name(tmp_path):
+    (tmp_path / "paste.txt").write_text('2026-03-04T05:06:06Z  Terminated  Exit Message: "OOM Killed"\n')
+    found = diagnose("health", tmp_path).to_dict()
+    answer = stored_answer(found, "en", UTC, datetime(2026, 9, 1, tzinfo=UTC))
+    shown = " ".join(answer.now)
+    assert "Save" not in shown
+    assert shown.index("Find SERVICE") < shown.index("restart SERVICE")
+
+
 def test_an_answer_names_at_most_three_unknown_facts_and_counts_the_rest(unknown_consumer):
     answer = stored_answer(diagnose("backlog", unknown_consumer).to_dict())
     assert len(answer.unknown) > MOST_UNKNOWN

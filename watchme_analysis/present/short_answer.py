@@ -13,6 +13,7 @@ from watchme_analysis.inference.findings import Diagnosis, Evidence, Missing, Ra
 from watchme_analysis.inference.weighing import undecided
 from watchme_analysis.present.cause_words import consequence
 from watchme_analysis.redact import redacted
+from watchme_analysis.text.command_words import held_words
 from watchme_analysis.text.message import (
     Choice,
     Duration,
@@ -152,10 +153,12 @@ def stored_answer(
         about = message("page-rows", table=Resource(str(one["table"])), rows=int(one["rows"]))
         reasons.append((said(one, "statement", "message"), render(about, language)))
     is_kept = age is None or age < KEPT.total_seconds()
+    stated = diagnosis.get("now") or ()
+    needed = held_words(" ".join(said(step, "text") for step in stated if step["kind"] != "save"))
     steps = [
         (bool(step.get("later")), said(step, "text"))
-        for step in diagnosis.get("now") or ()
-        if is_kept or step["kind"] != "save"
+        for step in stated
+        if is_kept or step["kind"] != "save" or _found_word(step) in needed
     ]
     now = [text for later, text in steps if not later]
     has_ended = any(one["id"] == "state" and one["value"] == "ended" for one in diagnosis.get("facts") or ())
@@ -171,6 +174,12 @@ def stored_answer(
         unsaid,
         tuple(text for later, text in steps if later),
     )
+
+
+def _found_word(step: Mapping[str, Any]) -> str | None:
+    """Return the word in capitals whose value a step finds; None for any other step."""
+    stated = step.get("text_message") or {}
+    return str(stated["values"]["word"]["resource"]) if stated.get("id") == "value-shown-by" else None
 
 
 def _rows(figures: Mapping[str, tuple[str, str]], harm: Set[str]) -> Iterator[tuple[str, str]]:
