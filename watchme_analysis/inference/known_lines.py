@@ -193,8 +193,11 @@ def brief_line(ranking: Sequence[Ranked]) -> Text | None:
 
 
 def unknown_lines(log: pd.DataFrame) -> Message | None:
-    """Return a sentence on lines of an application's log that no known program wrote, None without a line."""
-    if log.empty:
+    """Return a sentence on lines of an application's log that no known program wrote.
+
+    It is None without a line, or where some are of a known server: then it wrote the others as well.
+    """
+    if log.empty or (log["kind"] != "application").any():
         return None
     first = str(log["message"].iloc[0]).splitlines()[0]
     return message("unknown-lines", count=len(log), first=Quotation(shortened(first, MOST_QUOTED)))
