@@ -154,11 +154,11 @@ def stored_answer(
         reasons.append((said(one, "statement", "message"), render(about, language)))
     is_kept = age is None or age < KEPT.total_seconds()
     stated = diagnosis.get("now") or ()
-    needed = held_words(" ".join(said(step, "text") for step in stated if step["kind"] != "save"))
+    needed = held_words(" ".join(said(step, "text") for step in stated if step.get("kind") != "save"))
     steps = [
         (bool(step.get("later")), said(step, "text"))
         for step in stated
-        if is_kept or step["kind"] != "save" or _found_word(step) in needed
+        if is_kept or step.get("kind") != "save" or _found_word(step) in needed
     ]
     now = [text for later, text in steps if not later]
     has_ended = any(one["id"] == "state" and one["value"] == "ended" for one in diagnosis.get("facts") or ())
