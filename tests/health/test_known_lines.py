@@ -129,6 +129,12 @@ def test_explanation_names_the_configuration_of_the_proxy_that_spoke():
     ("message_id", "own", "foreign"),
     [
         ("heroku-request-timeout", "heroku ps:restart", "docker|kubectl|nginx -"),
+        ("heroku-request-timeout", "heroku ps:restart", "stacks.txt|` >"),
+        ("fly-no-answer", "fly logs", "docker|kubectl|systemctl|nginx -"),
+        ("fly-not-listening", "fly ", "docker|kubectl|systemctl|gcloud"),
+        ("cloud-run-memory", "gcloud run services", "docker|kubectl|systemctl"),
+        ("cloud-run-not-listening", "gcloud run services", "docker|kubectl|fly"),
+        ("render-not-listening", "render ", "docker|kubectl|gcloud"),
         ("alb-target-closed", "aws ecs", "docker|kubectl"),
         ("kubernetes-oom", "kubectl", "docker|aws"),
         ("nomad-oom", "nomad job restart", "docker|kubectl|systemctl"),

@@ -15,6 +15,7 @@ from watchme_analysis.health.affected_service import container_of, named_service
 from watchme_analysis.health.context import HealthContext, once_per_context
 from watchme_analysis.health.detectors import SIGNALS, health_causes
 from watchme_analysis.health.running_platform import (
+    MANAGED_PLATFORMS,
     balanced,
     command_table,
     commands,
@@ -155,7 +156,7 @@ def _absent(context: HealthContext, platform: str) -> list[str]:
         and not context.compose_services
         and not context.has("container_settings"),
     }
-    unfit = _OF_NGINX | _OF_HOST if platform in ("lambda", "heroku") else set()
+    unfit = _OF_NGINX | _OF_HOST if platform in MANAGED_PLATFORMS else set()
     if platform == "kubernetes" and access.empty:
         # The Ingress controller writes both to one output.
         unfit = {"nginx-errors"}
@@ -186,8 +187,8 @@ class Addresses:
     ``public_host`` is the name that callers use, ``origin_ip`` where the edge reaches the origin,
     ``upstream`` where Nginx reaches the process, ``port`` the one inside the container. ``outside``, ``host``
     and ``inside`` are URLs through the edge, as Nginx asks, and in the container's own network. ``service``
-    and ``container`` are words of a shell; ``platform`` (``docker``, ``kubernetes``, ``ecs``, ``systemd``,
-    ``nomad``, ``heroku`` or ``lambda``) runs them. Its log is read from ``since`` on.
+    and ``container`` are words of a shell; ``platform``, a table of `commands.toml`, runs them. Its log is
+    read from ``since`` on.
     """
 
     public_host: str

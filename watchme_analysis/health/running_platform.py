@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Settings of a service that remedies name; the message `platform-SETTING` says where each platform has it.
 SETTINGS = ("memory_setting", "cpu_setting", "files_setting", "restart_setting", "probe_setting")
 
+# Platforms with a proxy of their own, on whose hosts nobody logs in.
+MANAGED_PLATFORMS = frozenset({"heroku", "fly", "cloud-run", "render", "lambda"})
+
 # Beginning of the ids of known messages that Lambda writes about a function.
 OF_FUNCTION = "lambda-"
 # Loggers, or texts that look like one, without which the rest of a line says less: those of Caddy name what
@@ -56,7 +59,7 @@ def platform_of(context: HealthContext) -> str:
 def known_platform(context: HealthContext) -> str | None:
     """Return what the data show to run the affected service, None if nothing does.
 
-    It is ``kubernetes``, ``ecs``, ``systemd``, ``docker``, ``nomad``, ``heroku`` or ``lambda``.
+    It is one of the platforms of `commands.toml`.
     """
     for table in ("container_events", "container_settings"):
         told = own_containers(context, table)["platform"].replace("alb", "ecs")

@@ -46,6 +46,7 @@ from watchme_analysis.text.message import (
     TimeSpan,
     in_each_language,
     message,
+    parts_of,
     sentences,
     translated,
     value_of,
@@ -76,9 +77,12 @@ def filled_in(context: HealthContext, text: Text, one: Observation | None = None
     """Return the text of a next test or remedy with the addresses and numbers of a case.
 
     Placeholders are those of :data:`OF_CASE` and the values that the observation ``one`` states; its detail
-    is ``{detail}``. A value that is not known keeps a word in capitals, with what to put there.
+    is ``{detail}``. A value that is not known keeps a word in capitals, with what to put there. A sentence
+    about a command that the platform does not have is left out.
     """
     at = addresses(context)
+    lacking = {name for name, command in at.commands.items() if not command}
+    text = sentences(*(part for part in parts_of(text) if not placeholders(render(part)) & lacking))
     shown_by = commands(at.platform, at.service, at.container, "shown_by")
 
     def said(language: str, words: str) -> str:

@@ -42,6 +42,8 @@ _SHOWN_BY = {
     "VERSION": "aws lambda list-versions-by-function --function-name FUNCTION",
     "ALIAS": "aws lambda list-aliases --function-name FUNCTION",
     "TASK": "aws ecs list-tasks --cluster CLUSTER",
+    "IMAGE": "docker images",
+    "COMMIT": "git log --oneline -20",
     "FAMILY": "aws ecs list-task-definition-families",
     "TARGET_GROUP_ARN": "aws elbv2 describe-target-groups",
     "INSTANCE_ID": "aws ec2 describe-instances",
@@ -51,9 +53,9 @@ _DESCRIBED = ("CASE", "FOLDER", "HEALTH_URL", "ORIGIN_IP", "START", "END", "TOKE
 WORDS = (*_SHOWN_BY, *_DESCRIBED)
 # Programs that advice calls: other code in backticks is a directive, a call or a setting.
 _PROGRAMS = (
-    "apachectl", "aws", "awk", "caddy", "cp", "curl", "df", "docker", "envoy", "git", "haproxy", "heroku",
-    "journalctl", "kubectl", "nginx", "nomad", "nsenter", "pgrep", "ping", "ss", "sudo", "systemctl",
-    "systemd-cgtop", "top", "vmstat", "watchme",
+    "apachectl", "aws", "awk", "caddy", "cp", "curl", "df", "docker", "envoy", "fly", "gcloud", "git",
+    "haproxy", "heroku", "journalctl", "kubectl", "nginx", "nomad", "nsenter", "pgrep", "ping", "render",
+    "ss", "sudo", "systemctl", "systemd-cgtop", "top", "vmstat", "watchme",
 )  # fmt: skip
 
 

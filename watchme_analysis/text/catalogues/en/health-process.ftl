@@ -178,6 +178,9 @@ platform-memory-setting =
         [lambda] `MemorySize` of the function
         [heroku] the dyno type (`heroku ps:type`)
         [nomad] `memory` of `resources` in its job
+        [fly] `memory` of `[[vm]]` in fly.toml
+        [cloud-run] `--memory` of `gcloud run services update`
+        [render] the instance type in Render's dashboard
         [systemd] `MemoryMax=` in its unit
        *[docker] `mem_limit` in the compose file
     }
@@ -188,6 +191,9 @@ platform-cpu-setting =
         [lambda] `MemorySize` of the function, to which its CPU is proportional
         [heroku] the dyno type (`heroku ps:type`)
         [nomad] `cpu` of `resources` in its job
+        [fly] `cpus` of `[[vm]]` in fly.toml
+        [cloud-run] `--cpu` of `gcloud run services update`
+        [render] the instance type in Render's dashboard
         [systemd] `CPUQuota=` in its unit
        *[docker] `cpus` in the compose file
     }
@@ -198,6 +204,9 @@ platform-files-setting =
         [lambda] `MemorySize` or fewer open files at once, since Lambda allows 1,024
         [heroku] the dyno type (`heroku ps:type`)
         [nomad] `ulimit` in `config` of the job's task
+        [fly] `ulimit -n` in the start command
+        [cloud-run] `--concurrency` of `gcloud run services update`, lower
+        [render] `ulimit -n` in the start command
         [systemd] `LimitNOFILE=` in its unit
        *[docker] `ulimits` in the compose file
     }
@@ -208,6 +217,9 @@ platform-restart-setting =
         [lambda] An alias of the function with a version that starts
         [heroku] Scaling of its web dynos (`heroku ps:scale`) above 0
         [nomad] A `restart` block of the job's group with more `attempts`
+        [fly] A `[[restart]]` section with `policy = "always"` in fly.toml
+        [cloud-run] `--min-instances` of `gcloud run services update` above 0
+        [render] A health check path in the service's settings
         [systemd] `Restart=always` in its unit
        *[docker] `restart: unless-stopped` in the compose file
     }
@@ -217,6 +229,9 @@ platform-probe-setting =
         [ecs] `HealthCheckTimeoutSeconds` of the target group, `timeout` of `healthCheck` in the task definition
         [lambda] `Timeout` of the function
         [nomad] `timeout` of `check` in its job
+        [fly] `timeout` of `[[http_service.checks]]` in fly.toml
+        [cloud-run] `timeoutSeconds` of the probe in the service's YAML
+        [render] the health check path in the service's settings, whose limit of 5 s is fixed
         [systemd] `WatchdogSec=` in its unit
        *[docker] `timeout` of `healthcheck` in the compose file
     }

@@ -146,6 +146,9 @@ platform-memory-setting =
         [lambda] 関数の `MemorySize`
         [heroku] dyno の種類 (`heroku ps:type`)
         [nomad] ジョブの `resources` の `memory`
+        [fly] fly.toml の `[[vm]]` の `memory`
+        [cloud-run] `gcloud run services update` の `--memory`
+        [render] Render のダッシュボードのインスタンスタイプ
         [systemd] ユニットの `MemoryMax=`
        *[docker] Compose ファイルの `mem_limit`
     }
@@ -156,6 +159,9 @@ platform-cpu-setting =
         [lambda] CPU に比例する関数の `MemorySize`
         [heroku] dyno の種類 (`heroku ps:type`)
         [nomad] ジョブの `resources` の `cpu`
+        [fly] fly.toml の `[[vm]]` の `cpus`
+        [cloud-run] `gcloud run services update` の `--cpu`
+        [render] Render のダッシュボードのインスタンスタイプ
         [systemd] ユニットの `CPUQuota=`
        *[docker] Compose ファイルの `cpus`
     }
@@ -166,6 +172,9 @@ platform-files-setting =
         [lambda] 開くファイル数の削減 (Lambda の上限は 1,024)
         [heroku] dyno の種類 (`heroku ps:type`)
         [nomad] ジョブのタスクの `config` にある `ulimit`
+        [fly] 起動コマンドの `ulimit -n`
+        [cloud-run] `gcloud run services update` の `--concurrency` の引き下げ
+        [render] 起動コマンドの `ulimit -n`
         [systemd] ユニットの `LimitNOFILE=`
        *[docker] Compose ファイルの `ulimits`
     }
@@ -176,6 +185,9 @@ platform-restart-setting =
         [lambda] 起動できるバージョンを指す関数のエイリアス
         [heroku] 1 以上の web dyno 数 (`heroku ps:scale`)
         [nomad] `attempts` を増やしたグループの `restart` ブロック
+        [fly] fly.toml の `[[restart]]` の `policy = "always"`
+        [cloud-run] `gcloud run services update` の `--min-instances` (1 以上)
+        [render] サービス設定のヘルスチェックパス
         [systemd] ユニットの `Restart=always`
        *[docker] Compose ファイルの `restart: unless-stopped`
     }
@@ -185,6 +197,9 @@ platform-probe-setting =
         [ecs] ターゲットグループの `HealthCheckTimeoutSeconds`、またはタスク定義の `healthCheck` の `timeout`
         [lambda] 関数の `Timeout`
         [nomad] ジョブの `check` の `timeout`
+        [fly] fly.toml の `[[http_service.checks]]` の `timeout`
+        [cloud-run] サービスの YAML にあるプローブの `timeoutSeconds`
+        [render] サービス設定のヘルスチェックパス (制限は 5 秒で固定)
         [systemd] ユニットの `WatchdogSec=`
        *[docker] Compose ファイルの `healthcheck` の `timeout`
     }
